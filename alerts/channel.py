@@ -1,0 +1,82 @@
+"""The contract of every channel: send once; return, or say what kind of failure it was.
+
+A channel neither retries, waits nor remembers: the outbox does. It is given everything it needs
+at its making (`Tools`) and `now` at each call, so a test replaces only the edge.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import httpx
+
+from alerts.alert import Alert
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The service accepted the alert. ``status`` is its short answer, such as ``200``."""
+
+    status: str
+
+
+class TemporaryFailure(Exception):
+    """The same alert may succeed later.
+
+    ``retry_at``: not before then, when the service said so. ``blocks``: the service asked for
+    silence, so the whole channel waits until ``retry_at``, across restarts.
+    """
+
+    def __init__(
+        self, reason: str, *, retry_at: datetime | None = None, blocks: bool = False
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_at = retry_at
+        self.blocks = blocks
+
+
+class PermanentFailure(Exception):
+    """The same alert can never succeed: it becomes a dead letter with this reason.
+
+    ``disables``: the place itself is gone or refuses us, so the channel stops until mended.
+    """
+
+    def __init__(self, reason: str, *, disables: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.disables = disables
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the daemon lends to channels. Everything here goes through its guard.
+
+    ``http``: follows no redirects, keeps no cookies. ``dial``: host and port to a connected,
+    non-blocking socket; raises OSError. ``write``: one message to the terminal or the journal.
+    """
+
+    http: httpx.AsyncClient
+    dial: Callable[[str, int], Awaitable[socket.socket]]
+    write: Callable[[str], None]
+
+
+class Channel(Protocol):
+    """A place alerts go.
+
+    The deliverer bounds every call by the channel's timeout and treats anything raised besides
+    the two failures as a bug of ours: logged with its traceback, that delivery retried.
+    """
+
+    async def send(self, alert: Alert, now: datetime) -> Receipt:
+        """Send once.
+
+        Raises:
+            TemporaryFailure: try again later.
+            PermanentFailure: do not.
+        """
+        ...

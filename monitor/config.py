@@ -1,0 +1,110 @@
+"""Config: everything the operator wrote, checked and frozen.
+
+`load` reads the files and gives a `Config`, or raises `rules.RuleErrors` with every mistake of
+every file. Nothing else in the daemon reads YAML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from rules import Mistake, RuleSet
+
+Severity = Literal["low", "normal", "high", "critical"]
+FirstPoll = Literal["baseline", "alert"] | timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class FeedConfig:
+    """A feed to poll. ``every`` None: adaptive. ``first_poll`` a period: items newer than that
+    are told on the first poll. ``max_age``: older items are stored and counted, not told."""
+
+    name: str
+    url: str
+    every: timedelta | None = None
+    tags: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    auth: tuple[str, str] | None = None
+    lang: str = ""
+    source: str = ""
+    max_age: timedelta | None = None
+    first_poll: FirstPoll = "baseline"
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RetryConfig:
+    """``first`` pause, each next ``factor`` times longer up to ``max``, given up ``total`` after
+    the first attempt."""
+
+    first: timedelta
+    factor: float
+    max: timedelta
+    total: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelConfig:
+    """A place alerts go. ``settings`` is the channel type's own frozen model, secrets resolved.
+    ``retry`` None: the Standard Webhooks schedule."""
+
+    name: str
+    type: str
+    settings: Any
+    retry: RetryConfig | None = None
+    timeout: timedelta = timedelta(seconds=20)
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RuleConfig:
+    """A rule and how its alerts are sent; ``send`` is already filled from ``defaults``.
+    ``until``: from then on it no longer matches."""
+
+    name: str
+    expression: str
+    severity: Severity = "normal"
+    send: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    enabled: bool = True
+    until: datetime | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration. ``rules`` holds every rule, ``ruleset`` the enabled ones compiled.
+
+    ``database`` is an SQLAlchemy URL with an absolute path. ``warnings`` do not stop anything.
+    ``secrets`` are resolved secret values, to be kept out of logs.
+    """
+
+    contact: str
+    database: str
+    feeds: Mapping[str, FeedConfig]
+    channels: Mapping[str, ChannelConfig]
+    rules: Mapping[str, RuleConfig]
+    terms: Mapping[str, tuple[str, ...]]
+    ruleset: RuleSet
+    allow_private: tuple[str, ...] = ()
+    notify: tuple[str, ...] = ()
+    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    host_pause: timedelta = timedelta(seconds=1)
+    log_level: str = "INFO"
+    warnings: tuple[Mistake, ...] = ()
+    secrets: frozenset[str] = frozenset()
+    files: tuple[Path, ...] = ()
+
+
+def load(path: Path) -> Config:
+    """Read ``path`` (a directory or a file) and what it includes.
+
+    Raises:
+        rules.RuleErrors: with every mistake of every file.
+    """
+    raise NotImplementedError
