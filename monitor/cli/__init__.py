@@ -1,0 +1,104 @@
+"""The command `wirewatch`: one module a command, imported only when it is used.
+
+Chose a table of names and sentences from which `--help` is made, instead of importing every
+command to ask it, because importing the database layer alone takes longer than a person waits.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+COMMANDS = {
+    "run": "Watch: poll, match, store and send until told to stop. systemd runs this.",
+    "once": "Poll what is due, deliver what is due, and end. For cron and for trying out.",
+    "demo": "The whole daemon on a small news site of its own, in under a minute.",
+    "init": "Write a commented starter configuration.",
+    "check": "Check the configuration and run the examples of its rules.",
+    "hits": "What matched, newest first.",
+    "deliveries": "What was and will be sent; revive what failed.",
+    "feeds": "How each feed is doing and when it is polled next.",
+    "status": "The daemon in one look.",
+    "events": "What the daemon had to tell its operators.",
+}
+_GROUPS = {"deliveries"}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command line and exit with its code (see `monitor.cli.common` for the codes)."""
+    words = _config_after_name(list(sys.argv[1:] if argv is None else argv))
+    _app(words)(args=words, prog_name="wirewatch")
+
+
+def _app(words: Sequence[str]) -> typer.Typer:
+    app = typer.Typer(
+        help="Watches news feeds and tells people when something they asked for is published.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_top)
+    wanted = next((word for word in words if word in COMMANDS), None)
+    for name, sentence in COMMANDS.items():
+        if name != wanted:
+            app.command(name, help=sentence)(_not_asked_for)
+        elif name in _GROUPS:
+            app.add_typer(_module(name).app, name=name, help=sentence)
+        else:
+            app.command(name, help=sentence)(_module(name).command)
+    return app
+
+
+class _Module:
+    """What a command's module offers: ``command``, or ``app`` where it has commands of its own."""
+
+    command: Callable[..., None]
+    app: typer.Typer
+
+
+def _module(name: str) -> _Module:
+    return import_module(f"monitor.cli.{name}")  # type: ignore[return-value] # modules are its instances
+
+
+def _not_asked_for() -> None:
+    """Stands in the list of commands for one that is not run."""
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from monitor import __version__
+
+        typer.echo(f"wirewatch {__version__}")
+        raise typer.Exit
+
+
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version.")
+    ] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "-c",
+            "--config",
+            help="Configuration: a directory or a file. Also after the command's name.",
+        ),
+    ] = None,
+) -> None:
+    """Options of every command."""
+    del version, config  # read by their callback and by _config_after_name
+
+
+def _config_after_name(words: list[str]) -> list[str]:
+    """``-c DIR once`` means ``once -c DIR``."""
+    if len(words) >= 3 and words[0] in ("-c", "--config"):
+        return [words[2], words[0], words[1], *words[3:]]
+    if len(words) >= 2 and words[0].startswith("--config="):
+        return [words[1], words[0], *words[2:]]
+    return words
