@@ -29,7 +29,7 @@ ConfigPath = Annotated[
     typer.Option(
         "-c",
         "--config",
-        help="Configuration: a directory or a file (default /etc/wirewatch, else ./wirewatch.yaml).",
+        help="Configuration: a directory or a file. [/etc/wirewatch, else ./wirewatch.yaml]",
         show_default=False,
     ),
 ]
@@ -44,7 +44,7 @@ def config_path(given: Path | None) -> Path:
     for place in (Path("/etc/wirewatch"), Path("wirewatch.yaml")):
         if place.exists():
             return place
-    fail(
+    return fail(
         "no configuration: neither /etc/wirewatch nor ./wirewatch.yaml exists; "
         "name one with -c, or write a first one with: wirewatch init DIR"
     )
