@@ -2,10 +2,13 @@
 
 from alerts.alert import Alert, Digest, Event, Excerpt, Hit, Item, Match, Rule, Span, Story
 from alerts.channel import Channel, PermanentFailure, Receipt, TemporaryFailure, Tools
+from alerts.registry import CHANNEL_TYPES, ChannelType, make, settings_model
 
 __all__ = [
+    "CHANNEL_TYPES",
     "Alert",
     "Channel",
+    "ChannelType",
     "Digest",
     "Event",
     "Excerpt",
@@ -19,4 +22,6 @@ __all__ = [
     "Story",
     "TemporaryFailure",
     "Tools",
+    "make",
+    "settings_model",
 ]

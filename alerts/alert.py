@@ -11,7 +11,7 @@ renamed attribute by accident.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -275,4 +275,8 @@ def _read_event(raw: Mapping[str, Any]) -> Event:
     return Event(name=raw["event"], subject=raw["subject"], message=raw["message"])
 
 
-_BODIES = {"hit": _read_hit, "digest": _read_digest, "event": _read_event}
+_BODIES: Mapping[str, Callable[[Mapping[str, Any]], Hit | Digest | Event]] = {
+    "hit": _read_hit,
+    "digest": _read_digest,
+    "event": _read_event,
+}

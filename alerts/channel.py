@@ -10,11 +10,12 @@ import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
-
-import httpx
+from typing import TYPE_CHECKING, Protocol
 
 from alerts.alert import Alert
+
+if TYPE_CHECKING:
+    import httpx  # by name only: importing it takes longer than all of alerts
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Receipt:
     status: str
 
 
-class TemporaryFailure(Exception):
+class TemporaryFailure(Exception):  # noqa: N818 - an outcome, not a mistake of ours
     """The same alert may succeed later.
 
     ``retry_at``: not before then, when the service said so. ``blocks``: the service asked for
@@ -40,7 +41,7 @@ class TemporaryFailure(Exception):
         self.blocks = blocks
 
 
-class PermanentFailure(Exception):
+class PermanentFailure(Exception):  # noqa: N818 - an outcome, not a mistake of ours
     """The same alert can never succeed: it becomes a dead letter with this reason.
 
     ``disables``: the place itself is gone or refuses us, so the channel stops until mended.

@@ -1,0 +1,27 @@
+"""Alerts in the terminal or the journal."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from alerts.alert import Alert
+from alerts.channel import Receipt, Tools
+from alerts.message import message_of
+from alerts.plain import plain
+from alerts.settings import ChannelSettings
+
+
+class Settings(ChannelSettings):
+    """``{type: console}``: nothing to set."""
+
+
+class Console:
+    """Writes each alert as a few lines of text."""
+
+    def __init__(self, _name: str, _settings: Settings, tools: Tools) -> None:
+        self._write = tools.write
+
+    async def send(self, alert: Alert, now: datetime) -> Receipt:  # noqa: ARG002 - the contract's
+        """Write the alert."""
+        self._write(plain(message_of(alert)))
+        return Receipt("written")

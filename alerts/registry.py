@@ -1,0 +1,66 @@
+"""Which channels there are: one line each, imported only when one is configured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from alerts.channel import Channel, Tools
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelType:
+    """A kind of channel: ``module`` holds the class ``name`` and its ``Settings``.
+
+    ``every_hit``: it is given each hit of a story, not only the first.
+    """
+
+    module: str
+    name: str
+    every_hit: bool = False
+
+    def settings(self) -> type[BaseModel]:
+        """The model of the keys of its own that this kind of channel has in YAML."""
+        return cast("type[BaseModel]", import_module(self.module).Settings)
+
+    def make(self, name: str, settings: BaseModel, tools: Tools) -> Channel:
+        """A channel, ready to send."""
+        made = getattr(import_module(self.module), self.name)(name, settings, tools)
+        return cast("Channel", made)
+
+
+CHANNEL_TYPES: Mapping[str, ChannelType] = MappingProxyType(
+    {
+        "console": ChannelType("alerts.console", "Console", every_hit=True),
+        "webhook": ChannelType("alerts.webhook", "Webhook", every_hit=True),
+    }
+)
+
+
+def settings_model(type: str) -> type[BaseModel]:  # noqa: A002 - the key's own name in YAML
+    """The settings of a kind of channel.
+
+    Raises:
+        KeyError: there is no such kind; `CHANNEL_TYPES` has them all.
+    """
+    return CHANNEL_TYPES[type].settings()
+
+
+def make(
+    type: str,  # noqa: A002 - the key's own name in YAML
+    name: str,
+    settings: BaseModel,
+    tools: Tools,
+) -> Channel:
+    """The channel ``name``, ready to send.
+
+    Raises:
+        KeyError: there is no such kind.
+    """
+    return CHANNEL_TYPES[type].make(name, settings, tools)
