@@ -2,6 +2,7 @@
 
 from alerts.alert import Alert, Digest, Event, Excerpt, Hit, Item, Match, Rule, Span, Story
 from alerts.channel import Channel, PermanentFailure, Receipt, TemporaryFailure, Tools
+from alerts.excerpts import excerpts_of
 from alerts.registry import CHANNEL_TYPES, ChannelType, make, settings_model
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Story",
     "TemporaryFailure",
     "Tools",
+    "excerpts_of",
     "make",
     "settings_model",
 ]
