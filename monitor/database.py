@@ -144,3 +144,17 @@ def exclusive_lock(url: str) -> Iterator[None]:
         handle.write(str(os.getpid()))
         handle.flush()
         yield
+
+
+def held(url: str) -> bool:
+    """Whether a daemon runs on this database now."""
+    file = database_file(url)
+    lock = file.with_name(file.name + ".lock") if file is not None else None
+    if lock is None or not lock.exists():
+        return False
+    with lock.open("r") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False

@@ -60,7 +60,7 @@ class KnownItem:
     """An item already stored, found by its key in one feed."""
 
     item_id: str
-    text_hash: bytes
+    text_hash: str
     last_seen_at: datetime
 
 
@@ -305,6 +305,26 @@ class Store:
             )
             return {feed_id: (count, newest) for feed_id, count, newest in rows}
 
+    def has_due(self, began: datetime, channel_names: Collection[str]) -> bool:
+        """Whether a round that began then is not over: a feed that was due, or an alert that was
+        due or has not been tried, may still go out."""
+        with self.transaction():
+            poll = sa.select(feeds.c.id).outerjoin(hosts, hosts.c.host == feeds.c.host)
+            poll = poll.where(
+                feeds.c.active.is_(True),
+                feeds.c.next_poll_at <= began,
+                sa.or_(hosts.c.blocked_until.is_(None), hosts.c.blocked_until <= began),
+            )
+            if self._run(poll.limit(1)).first() is not None:
+                return True
+            open_channels = set(channel_names) - self._held_channels(began)
+            send = sa.select(deliveries.c.id).where(
+                deliveries.c.channel.in_(open_channels),
+                deliveries.c.state == "due",
+                sa.or_(deliveries.c.due_at <= began, deliveries.c.attempts == 0),
+            )
+            return self._run(send.limit(1)).first() is not None
+
     def next_due(self) -> datetime | None:
         """When the earliest poll or delivery is due."""
         with self.transaction():
@@ -343,6 +363,15 @@ class Store:
                     sa.select(hits.c.item_id, hits.c.rule).where(hits.c.item_id.in_(part))
                 )
                 found.update((row.item_id, row.rule) for row in rows)
+        return found
+
+    def items(self, item_ids: Collection[str]) -> dict[str, Row[Any]]:
+        """These items, by id."""
+        found: dict[str, Row[Any]] = {}
+        with self.transaction():
+            for part in _chunks(list(item_ids)):
+                rows = self._run(sa.select(items).where(items.c.id.in_(part)))
+                found.update({row.id: row for row in rows})
         return found
 
     def add_items(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -517,10 +546,9 @@ class Store:
             .values(claimed_by=None, **values)
         )
 
-    def bury_orphans(self, known: Collection[str], now: datetime) -> dict[str, int]:
+    def bury_orphans(self, known: Collection[str]) -> dict[str, int]:
         """Deliveries whose channel left the configuration become dead letters with that cause;
         says how many a channel."""
-        del now
         buried: dict[str, int] = {}
         with self.transaction():
             waiting = self._run(
@@ -674,6 +702,31 @@ class Store:
                     sa.select(events).order_by(events.c.at.desc(), events.c.id.desc()).limit(limit)
                 )
             )
+
+    def pulse(self, now: datetime) -> dict[str, int]:
+        """A few counts that stay cheap however long the history: for STATUS."""
+        with self.transaction():
+            states = dict(
+                self._run(
+                    sa.select(deliveries.c.state, sa.func.count())
+                    .where(deliveries.c.state.in_(["due", "sending", "dead"]))
+                    .group_by(deliveries.c.state)
+                ).all()
+            )
+            watched = self._run(
+                sa.select(sa.func.count(), sa.func.count().filter(feeds.c.state == "ok")).where(
+                    feeds.c.active.is_(True)
+                )
+            ).one()
+            recent = sa.select(sa.func.count()).select_from(hits)
+            recent = recent.where(hits.c.at > now - timedelta(days=1))
+            return {
+                "feeds": watched[0],
+                "feeds_ok": watched[1],
+                "hits_24h": self._run(recent).scalar_one(),
+                "waiting": states.get("due", 0) + states.get("sending", 0),
+                "dead": states.get("dead", 0),
+            }
 
     def numbers(self, now: datetime) -> dict[str, Any]:
         """What `wirewatch status` shows: counts of everything, and the oldest unsent alert."""

@@ -117,7 +117,7 @@ class Item(SQLModel, table=True):
     published_at: datetime | None = _time(default=None)
     first_seen_at: datetime = _time(index=True)
     edited_at: datetime | None = _time(default=None)
-    text_hash: bytes
+    text_hash: str = _text()
 
 
 class Sighting(SQLModel, table=True):

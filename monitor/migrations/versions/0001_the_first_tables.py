@@ -129,7 +129,7 @@ def upgrade() -> None:
         sa.Column("published_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("edited_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("text_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("text_hash", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["feed_id"],
             ["feeds.id"],

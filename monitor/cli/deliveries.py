@@ -1,0 +1,124 @@
+"""`wirewatch deliveries`: what was and will be sent; `deliveries retry` revives dead letters."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.cli.common import AsJson, ConfigPath, Limit, console, fail, print_json, when
+from monitor.cli.reading import open_store
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Row
+
+    from monitor.store import Store
+
+app = typer.Typer(invoke_without_command=True)
+_STATES = ("due", "sending", "sent", "dead")
+_STYLE = {"sent": "green", "dead": "red", "due": "yellow", "sending": "cyan"}
+
+
+@app.callback()
+def listing(
+    context: typer.Context,
+    config: ConfigPath = None,
+    state: Annotated[str | None, typer.Option(help="Only: due, sending, sent, dead.")] = None,
+    channel: Annotated[str | None, typer.Option(help="Only to this channel.")] = None,
+    limit: Limit = 20,
+    as_json: AsJson = False,
+) -> None:
+    """What was and will be sent, newest first."""
+    context.obj = config
+    if context.invoked_subcommand is not None:
+        return
+    if state is not None and state not in _STATES:
+        fail(f"--state {state}: there are {', '.join(_STATES)}")
+    with open_store(config) as (_, store):
+        found = store.deliveries(limit, state=state, channel=channel)
+        stopped = [row for row in store.channels() if row.disabled]
+    if as_json:
+        print_json(_object(row) for row in found)
+        return
+    _show(found)
+    for row in stopped:
+        typer.echo(
+            f"channel '{row.name}' is stopped: {row.disabled_why}; mend it in the configuration, "
+            f"or: wirewatch deliveries retry --channel {row.name}",
+            err=True,
+        )
+
+
+@app.command()
+def retry(
+    context: typer.Context,
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids, or their beginnings.")] = None,
+    config: ConfigPath = None,
+    channel: Annotated[str | None, typer.Option(help="All dead letters of this channel.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All dead letters.")] = False,
+) -> None:
+    """Make dead letters due again, each with the id it had."""
+    if sum((bool(ids), channel is not None, everything)) != 1:
+        fail("deliveries retry: name ids, or --channel NAME, or --all")
+    with open_store(config or context.obj, write=True) as (checked, store):
+        if channel is not None and channel not in checked.channels:
+            fail(f"no channel '{channel}' in the configuration")
+        whole = [_one(store, beginning) for beginning in ids or ()]
+        revived = store.revive(datetime.now(UTC), ids=whole, channel=channel)
+    missing = len(whole) - len(revived)
+    if whole and missing:
+        fail(f"{missing} of {len(whole)} are not dead letters; see: wirewatch deliveries", 1)
+    typer.echo(f"{len(revived)} due again")
+
+
+def _one(store: Store, beginning: str) -> str:
+    found = store.find_deliveries(beginning)
+    if len(found) != 1:
+        fail(f"{beginning}: {'no' if not found else 'more than one'} delivery begins so")
+    return found[0]
+
+
+def _object(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "channel": row.channel,
+        "kind": row.kind,
+        "rule": row.rule,
+        "title": row.title,
+        "state": row.state,
+        "attempts": row.attempts,
+        "created": row.created_at,
+        "due": row.due_at,
+        "last_attempt": row.last_attempt_at,
+        "sent": row.sent_at,
+        "answer": row.answer,
+    }
+
+
+def _show(found: list[Row[Any]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    if not found:
+        typer.echo("no deliveries", err=True)
+        return
+    now = datetime.now(UTC)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("id", "queued", "channel", "what", "title", "state", "tries", "answer"):
+        table.add_column(column, overflow="fold")
+    for row in found:
+        state = row.state
+        if state == "due" and row.due_at is not None and row.due_at > now:
+            state = f"due {when(row.due_at, now)}"
+        table.add_row(
+            row.id,
+            when(row.created_at, now),
+            row.channel,
+            row.rule or row.kind,
+            Text(row.title),
+            Text(state, _STYLE[row.state]),
+            str(row.attempts),
+            Text(row.answer),
+        )
+    console().print(table)

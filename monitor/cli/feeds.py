@@ -1,0 +1,83 @@
+"""`wirewatch feeds`: how each feed is doing and when it is polled next, and why then."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.cli.common import AsJson, ConfigPath, console, print_json, when
+from monitor.cli.reading import open_store
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Row
+
+_STYLE = {"ok": "green", "new": "cyan", "failing": "red", "not_a_feed": "red", "gone": "red"}
+
+
+def command(
+    config: ConfigPath = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also feeds that left the configuration.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """How each feed is doing, when it is polled next, and why then."""
+    with open_store(config) as (_, store):
+        counts = store.feed_counts()
+        found = [row for row in store.feeds() if row.active or everything]
+    if as_json:
+        print_json(_object(row, counts.get(row.id, (0, None))) for row in found)
+        return
+    _show(found, counts)
+
+
+def _object(row: Row[Any], count: tuple[int, datetime | None]) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "url": row.url,
+        "state": row.state if row.active else "inactive",
+        "items": count[0],
+        "newest_item": count[1],
+        "interval": _interval(row).total_seconds(),
+        "last_request": row.last_request_at,
+        "last_good": row.last_good_at,
+        "last_status": row.last_status,
+        "last_outcome": row.last_outcome,
+        "error": row.last_error,
+        "failures": row.failures,
+        "next_poll": row.next_poll_at,
+        "why": row.next_poll_why,
+    }
+
+
+def _interval(row: Row[Any]) -> timedelta:
+    return timedelta(seconds=row.every_s or row.interval_s)
+
+
+def _show(found: list[Row[Any]], counts: dict[str, tuple[int, datetime | None]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    if not found:
+        typer.echo("no feeds", err=True)
+        return
+    now = datetime.now(UTC)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("feed", "state", "items", "newest", "last poll", "next poll", "why then", ""):
+        table.add_column(column, overflow="fold", justify="right" if column == "items" else "left")
+    for row in found:
+        items, newest = counts.get(row.id, (0, None))
+        state = row.state if row.active else "inactive"
+        table.add_row(
+            row.name,
+            Text(state, _STYLE.get(state, "dim")),
+            str(items),
+            when(newest, now),
+            when(row.last_request_at, now),
+            "never" if row.state == "gone" else when(row.next_poll_at, now),
+            row.next_poll_why,
+            Text(row.last_error, "red"),
+        )
+    console().print(table)

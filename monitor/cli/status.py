@@ -1,0 +1,65 @@
+"""`wirewatch status`: the daemon in one look."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+
+from monitor.cli.common import AsJson, ConfigPath, console, print_json, when
+from monitor.cli.reading import open_store
+
+
+def command(config: ConfigPath = None, as_json: AsJson = False) -> None:
+    """The daemon in one look: feeds, hits, alerts, and whether it runs."""
+    from monitor.database import held
+
+    now = datetime.now(UTC)
+    with open_store(config) as (checked, store):
+        numbers = store.numbers(now)
+        stopped = {row.name: row.disabled_why for row in store.channels() if row.disabled}
+        running = held(checked.database)
+    facts: dict[str, Any] = {
+        "running": running,
+        "rules": len(checked.rules),
+        **numbers,
+        "stopped_channels": stopped,
+    }
+    if as_json:
+        print_json([facts])
+        return
+    _show(facts, now)
+
+
+def _show(facts: dict[str, Any], now: datetime) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    sends = facts["deliveries"]
+    waiting = sends.get("due", 0) + sends.get("sending", 0)
+    oldest = f", the oldest queued {when(facts['oldest_unsent'], now)}" if waiting else ""
+    running = Text("running", "green") if facts["running"] else Text("not running", "yellow")
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    table.add_row("daemon", running)
+    table.add_row("feeds", _states(facts["feeds"]))
+    table.add_row("rules", str(facts["rules"]))
+    table.add_row("items", str(facts["items"]))
+    table.add_row("hits", f"{facts['hits']}, {facts['hits_24h']} in the last 24 h")
+    table.add_row("alerts", f"{sends.get('sent', 0)} sent, {waiting} waiting{oldest}")
+    table.add_row("dead letters", str(sends.get("dead", 0)))
+    table.add_row("last good poll", when(facts["last_good_poll"], now))
+    table.add_row("next poll", when(facts["next_poll"], now))
+    for name, why in facts["stopped_channels"].items():
+        table.add_row("stopped", Text(f"{name}: {why}", "red"))
+    console().print(table)
+    if facts["stopped_channels"]:
+        typer.echo("a stopped channel works again once its settings change in the YAML", err=True)
+
+
+def _states(states: dict[str, int]) -> str:
+    total = sum(states.values())
+    parts = [f"{count} {state}" for state, count in sorted(states.items())]
+    return f"{total} ({', '.join(parts)})" if total else "0"

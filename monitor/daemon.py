@@ -1,0 +1,396 @@
+"""The daemon: start, the scheduler's jobs, SIGTERM, SIGHUP.
+
+What is due lives in the database; APScheduler is only the clock. Its one-second tick claims due
+feeds and due deliveries and never awaits the work it starts. A monotonic watch re-arms the tick
+when none came for three seconds: after the wall clock steps back, APScheduler fires nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from loguru import logger
+
+from alerts import Channel, Tools
+from alerts.registry import make
+from monitor import systemd
+from monitor.config import Config, load
+from monitor.database import exclusive_lock, open_engine, prepare
+from monitor.deliverer import Deliverer, Senders
+from monitor.guard import Clients, open_clients
+from monitor.logs import Redactor, outcome, set_up
+from monitor.notices import tell
+from monitor.parse import ParserPool
+from monitor.poller import Poller, Watch, configured, feeds_by_url
+from monitor.store import Store
+from monitor.writer import Writer
+from rules import RuleErrors
+
+POLL_GRACE = timedelta(seconds=5)
+SEND_GRACE = timedelta(seconds=20)
+_TICK = 1.0
+_TICK_LATE = 3.0
+_STATUS_EVERY = 10.0
+_LONGEST_REQUEST = 120.0
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Engine:
+    """The working parts: made once, given a new configuration at each reload.
+
+    `run` lets the clock drive them; `once` drives them for one round. Both hold the database's
+    exclusive lock, so that whatever is ``sending`` when they start belongs to the dead.
+    """
+
+    def __init__(self, config: Config, redact: Redactor, clock: Callable[[], datetime]) -> None:
+        self.config = config
+        self.clock = clock
+        self.store = Store(open_engine(config.database))
+        self.writer = Writer()
+        self.pool = ParserPool()
+        self._redact = redact
+        self._stacks: list[AsyncExitStack] = []
+        self._tasks: set[asyncio.Future[object]] = set()
+
+    def _senders(self, config: Config, clients: Clients) -> Senders:
+        tools = Tools(http=clients.alerts, dial=clients.dial, write=_write)
+        channels: dict[str, Channel] = {
+            name: make(channel.type, name, channel.settings, tools)
+            for name, channel in config.channels.items()
+            if channel.enabled
+        }
+        return Senders(config, channels)
+
+    async def start(self) -> None:
+        """Free what the dead had claimed and make the tables follow the configuration."""
+        config = self.config
+        self._redact.learn(config.secrets)
+        await self.pool.start()
+        clients = await self._open(config)
+        await self.writer(self.store.release_claims, self.clock(), config.host_pause)
+        await self.writer(self._sync, config)
+        owner = f"{socket.gethostname()}:{os.getpid()}"
+        self.poller = Poller(
+            store=self.store,
+            writer=self.writer,
+            pool=self.pool,
+            watch=Watch.of(config, clients),
+            owner=owner,
+            clock=self.clock,
+            wake=self.wake,
+        )
+        self.deliverer = Deliverer(
+            store=self.store,
+            writer=self.writer,
+            senders=self._senders(config, clients),
+            owner=owner,
+            clock=self.clock,
+        )
+
+    async def _open(self, config: Config) -> Clients:
+        """Clients for a configuration, closed with the engine or two minutes after they are no
+        longer in use: what is under way ends with those it began with."""
+        stack = AsyncExitStack()
+        clients = await stack.enter_async_context(
+            open_clients(contact=config.contact, allow_private=config.allow_private)
+        )
+        for old in self._stacks:
+            asyncio.get_running_loop().call_later(_LONGEST_REQUEST, self._retire, old)
+        self._stacks.append(stack)
+        return clients
+
+    def _retire(self, stack: AsyncExitStack) -> None:
+        if stack in self._stacks:
+            self._stacks.remove(stack)
+            self._spawn(stack.aclose())
+
+    def _sync(self, config: Config) -> None:
+        now = self.clock()
+        with self.store.transaction():
+            self.store.sync_feeds(configured(feeds_by_url(config)), now)
+            for name in self.store.sync_channels(_fingerprints(config)):
+                outcome("INFO", "channel", channel=name, outcome="enabled", why="new settings")
+            for name, count in self.store.bury_orphans(list(config.channels)).items():
+                message = (
+                    f"channel '{name}' left the configuration with {count} alerts not sent; "
+                    f"they are dead letters, see: wirewatch deliveries --state dead"
+                )
+                tell(self.store, config, now, "channel_removed", name, message)
+
+    async def swap(self, config: Config) -> None:
+        """Take over a new configuration. What is under way ends with the old one."""
+        self._redact.learn(self.config.secrets | config.secrets)
+        clients = await self._open(config)
+        await self.writer(self._sync, config)
+        self.config = config
+        self.poller.watch = Watch.of(config, clients)
+        self.deliverer.senders = self._senders(config, clients)
+
+    def wake(self) -> None:
+        """Deliver now, not at the next tick."""
+        self._spawn(self.deliverer.deliver_due())
+
+    def _spawn(self, work: Coroutine[object, object, object]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def tick(self) -> None:
+        """Claim what is due and start it."""
+        try:
+            await self.poller.poll_due()
+            await self.deliverer.deliver_due()
+        except Exception:  # noqa: BLE001 - the database said no: said loudly, tried at the next tick
+            logger.exception("tick outcome=failed")
+
+    async def stop(self) -> None:
+        """End cleanly: polls get a little time, sends a little more, the database the rest."""
+        await self.poller.stop(POLL_GRACE)
+        await self.deliverer.stop(SEND_GRACE)
+        await self.pool.close()
+        for stack in self._stacks:
+            await stack.aclose()
+        self.writer.close()
+        self.store.close()
+
+
+def _fingerprints(config: Config) -> dict[str, str]:
+    """A channel's settings as a hash: secrets are not to be found in the database."""
+    from hashlib import sha256  # noqa: PLC0415 - only here
+
+    return {
+        name: sha256(f"{channel.type} {_spelled(channel.settings)}".encode()).hexdigest()[:32]
+        for name, channel in config.channels.items()
+    }
+
+
+def _spelled(settings: object) -> str:
+    from pydantic import SecretStr  # noqa: PLC0415 - only here
+
+    def plain(value: object) -> object:
+        if isinstance(value, SecretStr):
+            return value.get_secret_value()
+        if isinstance(value, tuple | list):
+            return [plain(part) for part in value]
+        return value
+
+    return repr(sorted((key, plain(value)) for key, value in vars(settings).items()))
+
+
+def _write(message: str) -> None:
+    """The console channel: results go to stdout."""
+    sys.stdout.write(message)
+    sys.stdout.flush()
+
+
+@asynccontextmanager
+async def engine(
+    config: Config, redact: Redactor, clock: Callable[[], datetime] = utc_now
+) -> AsyncIterator[Engine]:
+    """The working parts on a migrated database that is ours alone.
+
+    Raises:
+        monitor.database.DatabaseError: it cannot be used, or another wirewatch uses it.
+    """
+    with exclusive_lock(config.database):
+        prepare(config.database)
+        parts = Engine(config, redact, clock)
+        try:
+            await parts.start()
+            yield parts
+        finally:
+            await parts.stop()
+
+
+async def once(config: Config, redact: Redactor) -> Engine:
+    """Poll what is due and deliver what is due, and end. Failing feeds and sends are state."""
+    async with engine(config, redact) as parts:
+        began = parts.clock()
+        while await _round(parts, began):  # noqa: ASYNC110 - the database knows the end
+            await asyncio.sleep(0.05)
+        return parts
+
+
+async def _round(parts: Engine, began: datetime) -> bool:
+    """Start what may start; True while there is something under way or waiting its turn."""
+    await parts.tick()
+    if parts.poller.running or parts.deliverer.running:
+        return True
+    return await parts.writer(parts.store.has_due, began, list(parts.deliverer.senders.channels))
+
+
+class Daemon:
+    """`wirewatch run`: drives the parts by the clock until SIGTERM."""
+
+    def __init__(self, parts: Engine, path: Path) -> None:
+        self._parts = parts
+        self._path = path
+        self._stop = asyncio.Event()
+        self._reloading = asyncio.Lock()
+        self._reload_problem = ""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ticked = time.monotonic()
+        self._fed = (-1, -1)
+        self._scheduler = AsyncIOScheduler(
+            timezone=UTC,
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+
+    async def serve(self) -> None:
+        """Until SIGTERM or SIGINT. A second one ends the process at once: nothing is lost by it."""
+        self._listen()
+        self._arm()
+        self._scheduler.start()
+        config = self._parts.config
+        outcome("INFO", "ready", feeds=len(config.feeds), rules=len(config.rules))
+        systemd.notify("READY=1", await self._status())
+        watch = asyncio.create_task(self._watch(), name="watch")
+        await self._stop.wait()
+        systemd.notify("STOPPING=1", "STATUS=stopping: finishing what is being sent")
+        outcome("INFO", "stopping")
+        watch.cancel()
+        self._scheduler.shutdown(wait=False)
+
+    def _listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, self._end)
+        loop.add_signal_handler(signal.SIGHUP, self._spawn_reload)
+
+    def _end(self) -> None:
+        if self._stop.is_set():
+            os._exit(130)
+        self._stop.set()
+
+    def _arm(self) -> None:
+        self._scheduler.add_job(
+            self._tick, "interval", seconds=_TICK, id="tick", replace_existing=True
+        )
+
+    async def _tick(self) -> None:
+        self._ticked = time.monotonic()
+        self._spawn(self._parts.tick())
+
+    def _spawn(self, work: object) -> None:
+        task = asyncio.ensure_future(work)  # type: ignore[call-overload] # a coroutine of ours
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _watch(self) -> None:
+        """On the monotonic clock: re-arm a tick that stopped, feed the watchdog, tell STATUS."""
+        period = systemd.watchdog_period()
+        feed_every = period.total_seconds() / 3 if period else _STATUS_EVERY
+        told = 0.0
+        while True:
+            await asyncio.sleep(min(1.0, feed_every))
+            now = time.monotonic()
+            if now - self._ticked > _TICK_LATE:
+                outcome("WARNING", "tick", outcome="re-armed", why="the clock stepped")
+                self._ticked = now
+                self._arm()
+            if now - told >= min(feed_every, _STATUS_EVERY):
+                told = now
+                await self._feed()
+
+    async def _feed(self) -> None:
+        """The watchdog is fed only when polling and delivering both got answers from the database
+        since it was fed last."""
+        progress = (self._parts.poller.progress, self._parts.deliverer.progress)
+        busy = self._parts.poller.full, self._parts.deliverer.full
+        moved = all(
+            new != old or full for new, old, full in zip(progress, self._fed, busy, strict=True)
+        )
+        if moved:
+            self._fed = progress
+            systemd.notify("WATCHDOG=1", await self._status())
+
+    async def _status(self) -> str:
+        parts = self._parts
+        pulse = await parts.writer(parts.store.pulse, parts.clock())
+        text = (
+            f"watching {pulse['feeds']} feeds ({pulse['feeds_ok']} ok) with "
+            f"{len(parts.config.rules)} rules; {pulse['hits_24h']} hits in 24 h; "
+            f"{pulse['waiting']} alerts waiting, {pulse['dead']} dead"
+        )
+        return f"STATUS={text}{self._reload_problem}"
+
+    def _spawn_reload(self) -> None:
+        self._spawn(self._reload())
+
+    async def _reload(self) -> None:
+        """Take over what is on disk now, whole, or keep what is in force and say why."""
+        async with self._reloading:
+            parts = self._parts
+            try:
+                config = await asyncio.to_thread(load, self._path)
+                _require_startable(config)
+                _refuse_other_database(parts.config, config)
+            except RuleErrors as errors:
+                await self._refused(errors)
+                return
+            await parts.swap(config)
+            self._reload_problem = ""
+            outcome("INFO", "reload", feeds=len(config.feeds), rules=len(config.rules))
+            systemd.notify(await self._status())
+
+    async def _refused(self, errors: RuleErrors) -> None:
+        first = errors.mistakes[0].headline
+        more = len(errors.mistakes) - 1
+        for mistake in errors.mistakes:
+            outcome("ERROR", "reload", outcome="refused", mistake=mistake.headline)
+        told = f"{first} (and {more} more)" if more else first
+        self._reload_problem = f"; RELOAD REFUSED: {told}"
+        message = f"the new configuration is refused, the old one stays in force: {told}"
+        parts = self._parts
+        await parts.writer(
+            tell,
+            parts.store,
+            parts.config,
+            parts.clock(),
+            "reload_refused",
+            str(self._path),
+            message,
+        )
+        systemd.notify(await self._status())
+
+
+def _require_startable(config: Config) -> None:
+    from monitor.config import require_contact  # noqa: PLC0415
+
+    require_contact(config)
+
+
+def _refuse_other_database(old: Config, new: Config) -> None:
+    from rules import Mistake  # noqa: PLC0415
+
+    if old.database != new.database:
+        raise RuleErrors(
+            [
+                Mistake(
+                    f"database: cannot change while running, from {old.database} to {new.database}",
+                    "restart wirewatch",
+                )
+            ]
+        )
+
+
+async def run(config: Config, path: Path, redact: Redactor) -> None:
+    """The daemon, from the database's lock to the last settled send."""
+    async with engine(config, redact) as parts:
+        await Daemon(parts, path).serve()
+
+
+__all__ = ["Daemon", "Engine", "engine", "once", "run", "set_up"]

@@ -1,0 +1,227 @@
+"""READ SECOND: claim due deliveries -> render -> send -> settle.
+
+T2 (`Store.claim_deliveries`) writes that a delivery is being sent before it is sent; T3
+(`Store.settle_sent` and its siblings) writes what came of it. A crash in between sends it again
+under the same id: at least once, never not at all.
+
+Each channel has places of its own (`PER_CHANNEL`), so a dead one delays no other. Within a channel
+the oldest due goes first; one that failed waits for its own time and does not hold up the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from loguru import logger
+
+from alerts import Alert, Channel, PermanentFailure, Receipt, TemporaryFailure
+from monitor.config import ChannelConfig, Config
+from monitor.logs import outcome
+from monitor.notices import tell
+from monitor.schedule import Retry, next_attempt_at
+from monitor.store import ClaimedDelivery, Store
+from monitor.writer import Writer
+
+PER_CHANNEL = 4
+_LEASE_MARGIN = timedelta(seconds=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Senders:
+    """What to send with: one configuration and the channels made for it, swapped as one."""
+
+    config: Config
+    channels: Mapping[str, Channel]
+
+
+class Deliverer:
+    """Sends what is due. ``progress`` counts claims that the database answered."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        writer: Writer,
+        senders: Senders,
+        owner: str,
+        clock: Callable[[], datetime],
+        fraction: Callable[[], float] = random.random,
+    ) -> None:
+        self.senders = senders
+        self.progress = 0
+        self.sent = 0
+        self._store = store
+        self._writer = writer
+        self._owner = owner
+        self._clock = clock
+        self._fraction = fraction
+        self._busy: Counter[str] = Counter()
+        self._running: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    @property
+    def running(self) -> int:
+        """How many sends are under way."""
+        return len(self._running)
+
+    @property
+    def full(self) -> bool:
+        """No channel has a place left: no claim is to be expected."""
+        return all(self._busy[name] >= PER_CHANNEL for name in self.senders.channels)
+
+    async def deliver_due(self) -> int:
+        """T2, and start what it claimed. How many were started."""
+        senders = self.senders
+        slots = {name: PER_CHANNEL - self._busy[name] for name in senders.channels}
+        if self._stopping or not any(free > 0 for free in slots.values()):
+            return 0
+        leases = {name: senders.config.channels[name].timeout + _LEASE_MARGIN for name in slots}
+        # Taken before the claim: two rounds under way at once must not share a place.
+        for name, free in slots.items():
+            self._busy[name] += free
+        try:
+            claimed = await self._writer(
+                self._store.claim_deliveries, self._owner, self._clock(), leases, slots
+            )
+        finally:
+            for name, free in slots.items():
+                self._busy[name] -= free
+        self.progress += 1
+        for delivery in claimed:
+            self._start(delivery, senders)
+        return len(claimed)
+
+    def _start(self, delivery: ClaimedDelivery, senders: Senders) -> None:
+        self._busy[delivery.channel] += 1
+        task = asyncio.create_task(self._deliver(delivery, senders), name=f"send {delivery.id}")
+        self._running.add(task)
+        task.add_done_callback(lambda done: self._ended(done, delivery.channel))
+
+    def _ended(self, task: asyncio.Task[None], channel: str) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.opt(exception=task.exception()).error("send channel={} outcome=bug", channel)
+
+    async def stop(self, grace: timedelta) -> None:
+        """Start no more; give what is under way ``grace`` to end. What is cut off is sent again,
+        with the same id."""
+        self._stopping = True
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=grace.total_seconds())
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _deliver(self, delivery: ClaimedDelivery, senders: Senders) -> None:
+        """One delivery, from its stored alert to T3, then the next of its channel."""
+        config = senders.config.channels[delivery.channel]
+        try:
+            result = await self._send(delivery, senders.channels[delivery.channel], config)
+            await self._writer(self._settle, delivery, result, senders.config)
+        finally:
+            self._busy[delivery.channel] -= 1
+        if isinstance(result, Receipt):
+            self.sent += 1
+            await self.deliver_due()
+
+    async def _send(
+        self, delivery: ClaimedDelivery, channel: Channel, config: ChannelConfig
+    ) -> Receipt | TemporaryFailure | PermanentFailure:
+        try:
+            alert = Alert.from_json(delivery.id, delivery.alert)
+        except (ValueError, KeyError, TypeError) as error:
+            return PermanentFailure(f"the stored alert cannot be read: {error}")
+        limit = config.timeout.total_seconds()
+        try:
+            async with asyncio.timeout(limit):
+                return await channel.send(alert, self._clock())
+        except TimeoutError:
+            return TemporaryFailure(f"no answer within {limit:g} s")
+        except (TemporaryFailure, PermanentFailure) as failure:
+            return failure
+        except Exception as error:  # noqa: BLE001 - caught around one delivery, logged whole, retried
+            logger.exception("send channel={} delivery={} outcome=bug", config.name, delivery.id)
+            return TemporaryFailure(f"a bug in wirewatch: {error!r}")
+
+    def _settle(
+        self,
+        delivery: ClaimedDelivery,
+        result: Receipt | TemporaryFailure | PermanentFailure,
+        config: Config,
+    ) -> None:
+        now = self._clock()
+        with self._store.transaction():
+            match result:
+                case Receipt():
+                    self._store.settle_sent(delivery.id, now, result.status)
+                    _log("INFO", delivery, "sent", answer=result.status)
+                case TemporaryFailure():
+                    self._settle_temporary(delivery, result, config, now)
+                case PermanentFailure():
+                    self._settle_permanent(delivery, result, config, now)
+
+    def _settle_temporary(
+        self, delivery: ClaimedDelivery, failure: TemporaryFailure, config: Config, now: datetime
+    ) -> None:
+        if failure.blocks and failure.retry_at is not None:
+            self._store.block_channel(delivery.channel, failure.retry_at)
+        at = next_attempt_at(
+            delivery.attempts,
+            delivery.retry_from,
+            now,
+            fraction=self._fraction(),
+            retry=_retry(config.channels[delivery.channel]),
+            retry_at=failure.retry_at,
+        )
+        if at is None:
+            reason = f"given up after {delivery.attempts} attempts: {failure.reason}"
+            self._bury(delivery, reason, config, now)
+            return
+        self._store.settle_retry(delivery, at, failure.reason)
+        _log("WARNING", delivery, "retry", error=failure.reason, next=f"{at:%Y-%m-%dT%H:%M:%SZ}")
+
+    def _settle_permanent(
+        self, delivery: ClaimedDelivery, failure: PermanentFailure, config: Config, now: datetime
+    ) -> None:
+        if failure.disables and self._store.disable_channel(delivery.channel, failure.reason, now):
+            name = delivery.channel
+            message = (
+                f"channel '{name}' is stopped: {failure.reason}; mend it in the configuration, or: "
+                f"wirewatch deliveries retry --channel {name}"
+            )
+            tell(self._store, config, now, "channel_stopped", name, message)
+        self._bury(delivery, failure.reason, config, now)
+
+    def _bury(self, delivery: ClaimedDelivery, reason: str, config: Config, now: datetime) -> None:
+        self._store.settle_dead(delivery, reason)
+        _log("ERROR", delivery, "dead", error=reason)
+        if delivery.kind != "event":  # an event about an event would never end
+            message = (
+                f"an alert for channel '{delivery.channel}' could not be delivered: {reason}; "
+                f"send it again with: wirewatch deliveries retry {delivery.id}"
+            )
+            tell(self._store, config, now, "delivery_dead", delivery.channel, message)
+
+
+def _retry(config: ChannelConfig) -> Retry | None:
+    own = config.retry
+    return None if own is None else Retry(own.first, own.factor, own.max, own.total)
+
+
+def _log(level: str, delivery: ClaimedDelivery, what: str, **facts: object) -> None:
+    outcome(
+        level,
+        "send",
+        channel=delivery.channel,
+        delivery=delivery.id,
+        kind=delivery.kind,
+        rule=delivery.rule or None,
+        outcome=what,
+        attempt=delivery.attempts,
+        **facts,
+    )
