@@ -1,11 +1,28 @@
-"""One conditional GET: a feed's URL and what we know of it -> Fetched | NotModified | FetchFailed."""
+"""One conditional GET: a feed's URL and what we know of it -> Fetched | NotModified | FetchFailed.
+
+Redirects are followed by hand, since every hop is a decision: may this address be dialled, may it
+be told the validators, may it see the operator's secrets. Validators are what the server sent,
+byte for byte, and go back to the URL that sent them and to no other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from base64 import b64encode
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Literal
+
+import httpx
+
+from monitor import hints
+from monitor.guard import FeedClient
+from monitor.transport import DialBlocked, NameUnknown, TlsFailed
+from monitor.unpack import BadBody, Unpacker
+from monitor.urls import BadUrl, joined, origin, parsed, redacted
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +39,7 @@ class Validators:
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
-    """What to ask for. ``headers`` and ``auth`` are the operator's: never sent to another origin."""
+    """What to ask for. ``headers`` and ``auth`` are the operator's: for no other origin."""
 
     url: str
     validators: Validators | None = None
@@ -40,7 +57,8 @@ class ServerHints:
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """A 200 with its whole body, decompressed. ``moved_to``: where an unbroken chain of permanent
-    redirects (301, 308) from the configured URL led, else None. ``content_type`` is the raw header."""
+    redirects (301, 308) from the configured URL led, else None. ``content_type`` is the header as
+    one printable line."""
 
     url: str
     body: bytes
@@ -89,3 +107,247 @@ class FetchFailed:
 
 
 FetchResult = Fetched | NotModified | FetchFailed
+
+
+MAX_REDIRECTS = 5
+MAX_BODY = 15 * 1024 * 1024
+TIMEOUT = timedelta(seconds=30)
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PERMANENT = frozenset({301, 308})
+
+
+async def fetch(
+    client: FeedClient,
+    request: FetchRequest,
+    *,
+    now: datetime,
+    timeout: timedelta = TIMEOUT,  # noqa: ASYNC109 - one deadline over all hops is the promise
+    max_body: int = MAX_BODY,
+) -> FetchResult:
+    """Ask once, following redirects, and say what came back; never raises for what servers do.
+
+    One deadline bounds everything: names, connections, hops and bodies. ``max_body`` bounds the
+    decompressed body. ``now`` is when the request starts, aware UTC.
+    """
+    seconds = timeout.total_seconds()
+    try:
+        async with asyncio.timeout(seconds):
+            return await _Journey(client, request, _Clock(now), max_body).result()
+    except TimeoutError:
+        return FetchFailed("timeout", f"no answer within {seconds:g} s")
+    except _Ended as ended:
+        return ended.failure
+    except BadBody as bad:
+        return FetchFailed(bad.kind, clean(bad.message))
+    except httpx.HTTPError as error:
+        return FetchFailed(_kind(error), clean(str(error)))
+
+
+class _Ended(Exception):  # noqa: N818 - carries an outcome out of the depths of one fetch
+    def __init__(self, kind: FailureKind, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.failure = FetchFailed(kind, clean(message), status)
+
+
+class _Clock:
+    """The time, counted on from when the fetch began."""
+
+    def __init__(self, began: datetime) -> None:
+        self._began = began
+        self._loop = asyncio.get_running_loop()
+        self._at = self._loop.time()
+
+    def now(self) -> datetime:
+        return self._began + timedelta(seconds=self._loop.time() - self._at)
+
+
+class _Journey:
+    """One fetch, from the configured URL to an answer: which hop is asked by which door, and
+    told what."""
+
+    def __init__(
+        self, client: FeedClient, request: FetchRequest, clock: _Clock, max_body: int
+    ) -> None:
+        self._client = client
+        self._request = request
+        self._clock = clock
+        self._max_body = max_body
+        self._at_home = True  # every hop so far stayed within the configured origin
+        self._permanent = True  # every redirect so far was permanent
+        self._seen: list[str] = []
+
+    async def result(self) -> FetchResult:
+        try:
+            url = parsed(self._request.url)
+        except BadUrl as bad:
+            raise _Ended("protocol", str(bad)) from None
+        while True:
+            self._visit(url)
+            async with self._asked(url) as response:
+                if response.status_code not in _REDIRECTS:
+                    return await self._judged(response)
+                url = self._next(url, response)
+
+    def _visit(self, url: httpx.URL) -> None:
+        if str(url) in self._seen:
+            raise _Ended("redirects", f"redirects in a circle, back to {redacted(str(url))}")
+        if len(self._seen) > MAX_REDIRECTS:
+            raise _Ended("redirects", f"more than {MAX_REDIRECTS} redirects")
+        self._seen.append(str(url))
+
+    @asynccontextmanager
+    async def _asked(self, url: httpx.URL) -> AsyncIterator[httpx.Response]:
+        client = self._client.configured if self._at_home else self._client.followed
+        request = client.build_request("GET", url, headers=self._headers())
+        response = await client.send(request, stream=True)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        """Secrets only within the configured origin, conditions only for the URL that gave them."""
+        headers: list[tuple[bytes, bytes]] = []
+        if self._at_home:
+            headers += [(name.encode(), value.encode()) for name, value in _own(self._request)]
+        known = self._conditions()
+        if known is not None and known.etag is not None:
+            headers.append((b"If-None-Match", known.etag))
+        if known is not None and known.last_modified is not None:
+            headers.append((b"If-Modified-Since", known.last_modified))
+        return headers
+
+    def _conditions(self) -> Validators | None:
+        known = self._request.validators
+        return known if known is not None and known.url == self._seen[-1] else None
+
+    def _next(self, url: httpx.URL, response: httpx.Response) -> httpx.URL:
+        status = response.status_code
+        target = _target(url, response)
+        if url.scheme == "https" and target.scheme == "http":
+            raise _Ended(
+                "redirects",
+                f"redirects from https down to {redacted(str(target))}, which is not followed",
+                status,
+            )
+        self._permanent = self._permanent and status in _PERMANENT
+        self._at_home = self._at_home and origin(url) == origin(target)
+        return target
+
+    async def _judged(self, response: httpx.Response) -> FetchResult:
+        match response.status_code:
+            case 200:
+                return await self._fetched(response)
+            case 304:
+                return self._not_modified(response)
+            case _:
+                return self._refused(response)
+
+    async def _fetched(self, response: httpx.Response) -> Fetched:
+        raw = response.headers.raw
+        codings = [v.decode("latin-1") for k, v in raw if k.lower() == b"content-encoding"]
+        unpacker = Unpacker(codings, self._max_body)
+        async for chunk in response.aiter_raw():
+            unpacker.add(chunk)
+        return Fetched(
+            url=self._seen[-1],
+            body=unpacker.body(),
+            content_type=clean((hints.first(raw, b"content-type") or b"").decode("latin-1")),
+            validators=_validators(self._seen[-1], raw),
+            hints=ServerHints(hints.max_age(raw)),
+            moved_to=self._moved_to(),
+        )
+
+    def _not_modified(self, response: httpx.Response) -> NotModified:
+        known = self._conditions()
+        if known is None:
+            raise _Ended("protocol", "answered 304 to a request without conditions", 304)
+        raw = response.headers.raw
+        return NotModified(
+            validators=_renewed(known, _validators(known.url, raw)),
+            hints=ServerHints(hints.max_age(raw)),
+            moved_to=self._moved_to(),
+        )
+
+    def _refused(self, response: httpx.Response) -> FetchFailed:
+        status = response.status_code
+        retry_at = hints.retry_at(response.headers.raw, self._clock.now())
+        kind: FailureKind = "status"
+        if status == HTTPStatus.TOO_MANY_REQUESTS or (
+            status == HTTPStatus.SERVICE_UNAVAILABLE and retry_at is not None
+        ):
+            kind = "rate_limited"
+        elif status == HTTPStatus.GONE and self._permanent:
+            kind = "gone"
+        return FetchFailed(kind, f"answered {_spoken(status)}", status, retry_at)
+
+    def _moved_to(self) -> str | None:
+        return self._seen[-1] if self._permanent and len(self._seen) > 1 else None
+
+
+def _own(request: FetchRequest) -> list[tuple[str, str]]:
+    """The operator's headers, the password among them."""
+    own = list(request.headers.items())
+    if request.auth is not None:
+        user, password = request.auth
+        pair = b64encode(f"{user}:{password}".encode()).decode("ascii")
+        own.append(("Authorization", f"Basic {pair}"))
+    return own
+
+
+def _target(url: httpx.URL, response: httpx.Response) -> httpx.URL:
+    status = response.status_code
+    location = hints.first(response.headers.raw, b"location")
+    if location is None:
+        raise _Ended("redirects", f"answered {_spoken(status)} without saying where to", status)
+    try:
+        return joined(url, location)
+    except BadUrl as bad:
+        raise _Ended("redirects", f"redirects to where we do not go: {bad}", status) from None
+
+
+def _validators(url: str, headers: hints.Headers) -> Validators | None:
+    """The pair this answer carries, whole: what it lacks is not filled from an older one (A3)."""
+    pair = Validators(url, hints.first(headers, b"etag"), hints.first(headers, b"last-modified"))
+    return None if pair.etag is None and pair.last_modified is None else pair
+
+
+def _renewed(known: Validators, told: Validators | None) -> Validators | None:
+    """The new pair of a 304, None when it only repeats, whole or in part, what is known (A5)."""
+    if told is None:
+        return None
+    same_etag = told.etag in {None, known.etag}
+    same_date = told.last_modified in {None, known.last_modified}
+    return None if same_etag and same_date else told
+
+
+def _kind(error: httpx.HTTPError) -> FailureKind:
+    match error:
+        case DialBlocked():
+            return "blocked"
+        case NameUnknown():
+            return "dns"
+        case TlsFailed():
+            return "tls"
+        case httpx.ConnectError():
+            return "refused"
+        case httpx.TimeoutException():
+            return "timeout"
+        case httpx.ReadError():
+            return "dropped"
+        case _:
+            return "protocol"
+
+
+def _spoken(status: int) -> str:
+    """``404 Not Found``, in our words: a server's own reason is not repeated."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def clean(text: str) -> str:
+    """One line of at most 500 printable characters, whatever a server wrote."""
+    return "".join(c if c.isprintable() else " " for c in text[:500]).strip()
