@@ -62,6 +62,7 @@ class Engine:
         self.writer = Writer()
         self.pool = ParserPool()
         self._redact = redact
+        self._base = AsyncExitStack()
         self._stacks: list[AsyncExitStack] = []
         self._tasks: set[asyncio.Future[object]] = set()
 
@@ -78,7 +79,7 @@ class Engine:
         """Free what the dead had claimed and make the tables follow the configuration."""
         config = self.config
         self._redact.learn(config.secrets)
-        await self.pool.start()
+        await self._base.enter_async_context(self.pool)
         clients = await self._open(config)
         await self.writer(self.store.release_claims, self.clock(), config.host_pause)
         await self.writer(self._sync, config)
@@ -160,7 +161,7 @@ class Engine:
         """End cleanly: polls get a little time, sends a little more, the database the rest."""
         await self.poller.stop(POLL_GRACE)
         await self.deliverer.stop(SEND_GRACE)
-        await self.pool.close()
+        await self._base.aclose()
         for stack in self._stacks:
             await stack.aclose()
         self.writer.close()
