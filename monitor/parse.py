@@ -1,79 +1,228 @@
-"""Bytes -> Items, in a worker process with limits: `Parsed` | `NotAFeed` | `ParseFailed`."""
+"""Bytes -> Items, in a worker process with limits: `Parsed` | `NotAFeed` | `ParseFailed`.
+
+What strangers send is parsed where it can do no harm: in a process that may die, be killed or run
+out of memory without anybody else noticing.
+
+Chose workers of our own on their own pipes, instead of concurrent.futures or pebble, because there
+one dead worker takes the pool or its neighbours with it, and because each of theirs carries the
+whole daemon.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Literal
+from datetime import timedelta
+from math import ceil
+from types import TracebackType
+from typing import Self
+
+from monitor import parse_worker
+from monitor.item import FeedHints, Item, NotAFeed, Parsed, ParseFailed, ParseResult, ParseTask
+from monitor.parse_wire import LENGTH, TAKEN, frame, result_from_bytes, task_to_bytes
+
+__all__ = [
+    "FeedHints",
+    "Item",
+    "NotAFeed",
+    "ParseFailed",
+    "ParseResult",
+    "ParseTask",
+    "Parsed",
+    "ParserPool",
+]
+
+_START_LIMIT = timedelta(seconds=60)
+_LONGEST_ANSWER = 256 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One entry of a feed, cleaned: texts without markup or control characters.
+class ParserPool:
+    """Parses feeds in worker processes; whatever a document does, it costs that document only.
 
-    ``key`` is its identity within its feed, made by ``monitor.identity``; ``url`` is absolute
-    http or https, or empty. ``summary`` and ``content`` differ or ``content`` is empty. Times are
-    aware UTC. ``lang`` is decided as design says, empty when unknown.
+    Use it as ``async with ParserPool(workers=2) as pool``, from one event loop. Workers start when
+    first needed. Any number of `parse` calls may wait; each is answered, in about the order they
+    came. A call that is cancelled costs a worker, which is replaced.
+
+    Args:
+        workers: how many documents are parsed at once.
+        timeout: wall time a document may take, counted from when a worker takes it.
+        megabytes: address space of a worker.
     """
 
-    key: str
-    key_version: int
-    guid: str
-    title: str
-    url: str
-    summary: str = ""
-    content: str = ""
-    author: str = ""
-    tags: tuple[str, ...] = ()
-    published: datetime | None = None
-    source: str = ""
-    lang: str = ""
+    def __init__(
+        self,
+        workers: int = 2,
+        timeout: timedelta = timedelta(seconds=20),
+        *,
+        megabytes: int = 256,
+    ) -> None:
+        limits = _Limits(timeout.total_seconds(), megabytes)
+        self._workers = [_Worker(limits) for _ in range(workers)]
+        # Last in, first out: a quiet daemon needs one worker, and that one is warm.
+        self._free: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
+        for worker in self._workers:
+            self._free.put_nowait(worker)
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End all workers. Documents being parsed are answered with `ParseFailed`."""
+        self._closed = True
+        for worker in self._workers:
+            worker.kill()
+        await asyncio.gather(*(worker.buried() for worker in self._workers))
+
+    async def parse(self, task: ParseTask) -> ParseResult:
+        """The items of ``task.body``, or why there are none. Raises nothing for any body."""
+        payload = frame(task_to_bytes(task))
+        worker = await self._free.get()
+        try:
+            if self._closed:
+                return ParseFailed("crashed", "the parser was shut down")
+            return await worker.parse(payload)
+        finally:
+            self._free.put_nowait(worker)
 
 
 @dataclass(frozen=True, slots=True)
-class FeedHints:
-    """What the document says about how often it changes (ttl, sy:update*): only ever lengthens."""
+class _Limits:
+    seconds: float
+    megabytes: int
 
-    ttl: timedelta | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """A feed. ``version`` is feedparser's word, such as ``rss20``; items in document order, no key
-    twice. ``bozo`` is the parser's complaint, empty when there was none."""
-
-    version: str
-    title: str
-    items: tuple[Item, ...]
-    hints: FeedHints = FeedHints()
-    bozo: str = ""
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        # The worker's own limit is for the case that nobody is left to kill it.
+        return (str(os.getpid()), str(ceil(self.seconds) + 1), str(self.megabytes))
 
 
-@dataclass(frozen=True, slots=True)
-class NotAFeed:
-    """HTML, an empty body, an error page: never "nothing new" (B9). ``looks_like`` says what it
-    seems to be, for the operator: ``an HTML page titled "Just a moment..."``."""
+class _Worker:
+    """One place in the pool: a process, or none until it is needed."""
 
-    looks_like: str
+    def __init__(self, limits: _Limits) -> None:
+        self._limits = limits
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def parse(self, payload: bytes) -> ParseResult:
+        """One task in one process. A process that died idle is replaced, at no cost to the task."""
+        try:
+            for _ in range(2):
+                process = await self._living()
+                if process is None:
+                    return ParseFailed("crashed", "the parser process could not be started")
+                answer = await self._asked(process, payload)
+                if answer is not None:
+                    return answer
+        except asyncio.CancelledError:
+            self.kill()
+            raise
+        return ParseFailed("crashed", "the parser process died before it took the document")
+
+    async def _asked(
+        self, process: asyncio.subprocess.Process, payload: bytes
+    ) -> ParseResult | None:
+        """The answer of a process, or None when it was dead before it took the task."""
+        taken = False
+        try:
+            async with asyncio.timeout(self._limits.seconds):
+                await _send(process, payload)
+                taken = await _received(process, 1) == TAKEN
+                return result_from_bytes(await _framed(process))
+        except TimeoutError:
+            await self.buried()
+            seconds = f"{self._limits.seconds:g}"
+            return ParseFailed("timeout", f"the document took more than {seconds} s to parse")
+        except (OSError, EOFError):
+            code = await self.buried()
+            return _died(code) if taken else None
+
+    async def _living(self) -> asyncio.subprocess.Process | None:
+        """A process that waits for a task, or None when none will start."""
+        if self._process is not None and self._process.returncode is None:
+            return self._process
+        await self.buried()
+        try:
+            self._process = await _start(self._limits)
+            async with asyncio.timeout(_START_LIMIT.total_seconds()):
+                await _framed(self._process)
+        except (OSError, EOFError):  # TimeoutError is an OSError
+            await self.buried()
+        return self._process
+
+    def kill(self) -> None:
+        """End the process now."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+
+    async def buried(self) -> int:
+        """End the process, wait for its end and forget it; its exit code."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+        if process.stdin is not None:
+            process.stdin.close()
+        return await process.wait()
 
 
-@dataclass(frozen=True, slots=True)
-class ParseFailed:
-    """The worker broke a limit or died. ``message`` is one line for the operator."""
+async def _start(limits: _Limits) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-I",
+        parse_worker.__file__,
+        *limits.arguments,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=_environment(os.environ),
+        cwd="/",
+    )
 
-    kind: Literal["timeout", "memory", "crashed"]
-    message: str
+
+def _environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """What Python needs to start, and none of the secrets that ours may hold."""
+    return {name: ours[name] for name in ("PATH", "LD_LIBRARY_PATH", "LANG") if name in ours}
 
 
-ParseResult = Parsed | NotAFeed | ParseFailed
+async def _send(process: asyncio.subprocess.Process, payload: bytes) -> None:
+    if process.stdin is None:
+        raise EOFError
+    process.stdin.write(payload)
+    await process.stdin.drain()
 
 
-@dataclass(frozen=True, slots=True)
-class ParseTask:
-    """``url`` is the final URL, for relative links; ``lang`` and ``source`` the operator's."""
+async def _received(process: asyncio.subprocess.Process, size: int) -> bytes:
+    if process.stdout is None:
+        raise EOFError
+    return await process.stdout.readexactly(size)
 
-    body: bytes
-    url: str
-    content_type: str = ""
-    lang: str = ""
-    source: str = ""
+
+async def _framed(process: asyncio.subprocess.Process) -> bytes:
+    (length,) = LENGTH.unpack(await _received(process, LENGTH.size))
+    if length > _LONGEST_ANSWER:
+        raise EOFError
+    return await _received(process, length)
+
+
+def _died(code: int) -> ParseFailed:
+    if code == -signal.SIGXCPU:
+        return ParseFailed("timeout", "the document took too much CPU time to parse")
+    how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    return ParseFailed("crashed", f"the parser process {how} while parsing the document")

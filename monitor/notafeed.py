@@ -1,0 +1,91 @@
+"""What is not a feed, in words for the operator (B9), and which XML is refused (B5)."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from monitor import clean
+
+_HTML = re.compile(r"<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]", re.IGNORECASE)
+_FEED = re.compile(r"<(?:\w+:)?(?:rss|feed|rdf|channel)[\s>]", re.IGNORECASE)
+_HTML_TITLE = re.compile(r"<title[^>]{0,200}>([^<]{0,500})", re.IGNORECASE)
+_PASSWORD = re.compile(r"<input[^>]{0,300}type=[\"']?password", re.IGNORECASE)
+_ROOT = re.compile(r"<([A-Za-z_][\w.:-]{0,60})[\s>/]")
+_LOOKED_AT = 200_000
+
+_PROLOG = re.compile(r"<[A-Za-z_]")
+_ENTITY = re.compile(r"<!ENTITY\s+(%\s+)?([^\s>]{1,100})\s+([^>]*)>", re.IGNORECASE)
+# The Latin, symbol and special characters of XHTML, which old RSS 1.0 guides told people to name.
+_W3C = re.compile(r"PUBLIC\s+[\"']-//W3C//ENTITIES ", re.IGNORECASE)
+_LONGEST_VALUE = 1_000
+_MOST_ENTITIES = 500
+
+
+def refusal(text: str) -> str:
+    """Why a document with these declarations is not read, or nothing.
+
+    Declarations of characters (``<!ENTITY nbsp "&#160;">``) are common and harmless; entities that
+    name a file, an address or each other are there to read files or to fill the memory.
+    """
+    start = _PROLOG.search(text)
+    prolog = text[: start.start()] if start else text
+    if "<!ENTITY" not in prolog.upper():
+        return ""
+    declared = list(_ENTITY.finditer(prolog))
+    if len(declared) > _MOST_ENTITIES:
+        return f"an XML document that declares {len(declared)} entities"
+    for parameter, name, value in (found.groups() for found in declared):
+        if _W3C.match(value):
+            continue
+        if re.match(r"(?:SYSTEM|PUBLIC)\b", value, re.IGNORECASE):
+            return (
+                f'an XML document that reads a file or address (entity "{clean.plain(name, 40)}")'
+            )
+        if parameter or re.search(r"[&%](?!#)\w", value) or len(value) > _LONGEST_VALUE:
+            return f'an XML bomb (entity "{clean.plain(name, 40)}")'
+    return ""
+
+
+def is_html(text: str) -> bool:
+    """The document is a web page, and not a feed that holds pieces of one."""
+    page = _HTML.search(text, 0, _LOOKED_AT)
+    if not page:
+        return False
+    feed = _FEED.search(text, 0, _LOOKED_AT)
+    return feed is None or page.start() < feed.start()
+
+
+def looks_like(text: str) -> str:
+    """``an HTML page titled "Sign in"``, ``JSON with error, message``, ``an empty body``."""
+    stripped = text.strip("\ufeff \t\r\n\0")
+    if not stripped:
+        return "an empty body"
+    if is_html(stripped):
+        return _page(stripped[:_LOOKED_AT])
+    if stripped[0] in "{[":
+        return _json(stripped)
+    if stripped[0] == "<":
+        root = _ROOT.search(stripped, 0, _LOOKED_AT)
+        return f"an XML document of <{root[1]}>" if root else "XML without an element"
+    if sum(not char.isprintable() and not char.isspace() for char in stripped[:400]) > 20:
+        return "binary data"
+    return f'text that begins "{clean.plain(stripped, 60)}"'
+
+
+def _page(page: str) -> str:
+    found = _HTML_TITLE.search(page)
+    title = clean.visible(clean.markup(found[1], 100)) if found else ""
+    kind = "a login page" if _PASSWORD.search(page) else "an HTML page"
+    return f'{kind} titled "{title}"' if title else f"{kind} without a title"
+
+
+def _json(text: str) -> str:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return "broken JSON"
+    if not isinstance(value, dict):
+        return "a JSON list"
+    names = [clean.plain(str(name), 30) for name in list(value)[:4]]
+    return f"JSON with {', '.join(names)}" if names else "an empty JSON object"

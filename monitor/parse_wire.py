@@ -1,0 +1,103 @@
+"""How tasks and results cross the pipe between the pool and its workers: plain tuples, marshalled.
+
+Chose marshal instead of pickle, because it builds nothing but plain values, and instead of JSON,
+because bytes, lone surrogates and speed cost nothing. Both ends run the same Python.
+"""
+
+from __future__ import annotations
+
+import marshal
+import struct
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from monitor.item import FeedHints, Item, NotAFeed, Parsed, ParseFailed, ParseResult, ParseTask
+
+LENGTH = struct.Struct(">I")
+# What a worker says before it begins a task: from there on its death is the task's doing.
+TAKEN = b"T"
+
+
+def frame(payload: bytes) -> bytes:
+    """The payload with its length before it."""
+    return LENGTH.pack(len(payload)) + payload
+
+
+def task_to_bytes(task: ParseTask) -> bytes:
+    return marshal.dumps(
+        (task.body, task.url, task.content_type, task.lang, task.source, _stamp(task.now))
+    )
+
+
+def task_from_bytes(payload: bytes) -> ParseTask:
+    body, url, content_type, lang, source, now = marshal.loads(payload)  # noqa: S302 - our own pool wrote it
+    return ParseTask(body, url, content_type, lang, source, _moment(now))
+
+
+def result_to_bytes(result: ParseResult) -> bytes:
+    match result:
+        case Parsed():
+            values: tuple[Any, ...] = (
+                "parsed",
+                result.version,
+                result.title,
+                tuple(_item_to_tuple(item) for item in result.items),
+                result.hints.ttl.total_seconds() if result.hints.ttl else None,
+                result.bozo,
+                result.cut,
+                result.dropped,
+            )
+        case NotAFeed():
+            values = ("not a feed", result.looks_like)
+        case ParseFailed():
+            values = ("failed", result.kind, result.message)
+    return marshal.dumps(values)
+
+
+def result_from_bytes(payload: bytes) -> ParseResult:
+    kind, *values = marshal.loads(payload)  # noqa: S302 - our own worker wrote it
+    if kind == "not a feed":
+        return NotAFeed(*values)
+    if kind == "failed":
+        return ParseFailed(*values)
+    version, title, items, ttl, bozo, cut, dropped = values
+    return Parsed(
+        version=version,
+        title=title,
+        items=tuple(_item_from_tuple(item) for item in items),
+        hints=FeedHints(ttl=None if ttl is None else timedelta(seconds=ttl)),
+        bozo=bozo,
+        cut=cut,
+        dropped=dropped,
+    )
+
+
+def _item_to_tuple(item: Item) -> tuple[Any, ...]:
+    return (
+        item.key,
+        item.key_version,
+        item.guid,
+        item.title,
+        item.url,
+        item.summary,
+        item.content,
+        item.author,
+        item.tags,
+        _stamp(item.published),
+        item.source,
+        item.lang,
+    )
+
+
+def _item_from_tuple(values: tuple[Any, ...]) -> Item:
+    item = Item(*values)
+    return replace(item, published=_moment(values[9]))
+
+
+def _stamp(at: datetime | None) -> float | None:
+    return None if at is None else at.timestamp()
+
+
+def _moment(stamp: float | None) -> datetime | None:
+    return None if stamp is None else datetime.fromtimestamp(stamp, UTC)

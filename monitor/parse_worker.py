@@ -1,0 +1,114 @@
+"""The worker program of `monitor.parse.ParserPool`: reads tasks from its pipe, answers each.
+
+Started as ``python -I parse_worker.py PARENT SECONDS MEGABYTES``. It dies with its parent, takes
+no signal that is meant for the daemon, and has limits on memory and on the CPU time of each task.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from functools import cache
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from monitor.item import ParseResult, ParseTask
+
+_PR_SET_PDEATHSIG = 1
+_TINY = (
+    b"<rss version='2.0'><channel><item><title>&lt;b&gt;a&lt;/b&gt;</title></item></channel></rss>"
+)
+
+
+def main(parent: int, seconds: int, megabytes: int) -> None:
+    """Serve until the pipe closes."""
+    _belong_to(parent)
+    sys.path.append(str(Path(__file__).resolve().parent.parent))
+    from monitor.item import ParseFailed  # noqa: PLC0415 - only now is it on the path
+    from monitor.parse_wire import (  # noqa: PLC0415 - likewise
+        TAKEN,
+        frame,
+        result_to_bytes,
+        task_from_bytes,
+    )
+
+    read = _reader()
+    _allow_memory(megabytes)
+    _write(frame(b""))
+    while (payload := _next_task(sys.stdin.buffer)) is not None:
+        _write(TAKEN)
+        _allow_time(seconds)
+        try:
+            answer = result_to_bytes(read(task_from_bytes(payload)))
+        except MemoryError:
+            message = f"the document needs more than {megabytes} MB to parse"
+            _write(frame(result_to_bytes(ParseFailed("memory", message))))
+            return  # what is left of the memory is not fit for another task
+        except Exception as error:  # noqa: BLE001 - feedparser raises a dozen kinds; any costs one task
+            name = type(error).__name__
+            answer = result_to_bytes(ParseFailed("crashed", f"the parser failed: {name}"))
+        _write(frame(answer))
+
+
+def _belong_to(parent: int) -> None:
+    """Die when the parent does, and only then: systemd and Ctrl-C signal the whole group."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before we asked to be told
+        sys.exit(0)
+
+
+def _reader() -> Callable[[ParseTask], ParseResult]:
+    """What answers a task, warmed up: everything that is loaded once is loaded here."""
+    from monitor.feedreader import read  # noqa: PLC0415 - only now is it on the path
+    from monitor.item import ParseTask  # noqa: PLC0415 - likewise
+    from monitor.language import Detector, load_guess  # noqa: PLC0415 - likewise
+
+    guess = cache(load_guess)  # few feeds need it
+
+    def guessed(text: str) -> tuple[str, float]:
+        return guess()(text)
+
+    detector = Detector(guessed)
+    read(ParseTask(_TINY, "http://localhost/"), detector)
+    return lambda task: read(task, detector)
+
+
+def _allow_memory(megabytes: int) -> None:
+    limit = megabytes << 20
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _allow_time(seconds: int) -> None:
+    """So many more seconds of CPU; the limit counts those of the whole process."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    until = ceil(usage.ru_utime + usage.ru_stime) + seconds
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (until, most))
+
+
+def _next_task(pipe: BinaryIO) -> bytes | None:
+    """The next task, or None when the pool has closed the pipe."""
+    head = pipe.read(4)
+    if len(head) < 4:
+        return None
+    length = int.from_bytes(head, "big")
+    payload = pipe.read(length)
+    return payload if len(payload) == length else None
+
+
+def _write(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:4]))
