@@ -6,6 +6,7 @@ every file. Nothing else in the daemon reads YAML.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from rules import Mistake, RuleSet
+from rules import Document, Mistake, RuleErrors, RuleSet
 
 Severity = Literal["low", "normal", "high", "critical"]
 FirstPoll = Literal["baseline", "alert"] | timedelta
@@ -77,11 +78,24 @@ class RuleConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ExampleConfig:
+    """A text that ``rule`` must match, or must not. ``place`` is where it stands, its message
+    still empty."""
+
+    rule: str
+    document: Document
+    matches: bool
+    place: Mistake
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration. ``rules`` holds every rule, ``ruleset`` the enabled ones compiled.
 
     ``database`` is an SQLAlchemy URL with an absolute path. ``warnings`` do not stop anything.
-    ``secrets`` are resolved secret values, to be kept out of logs.
+    ``secrets`` are resolved secret values, to be kept out of logs. ``absent_credentials``: where
+    credentials stand that only the service has; their settings hold placeholders, so nothing
+    may be sent or fetched with them.
     """
 
     contact: str
@@ -99,12 +113,35 @@ class Config:
     warnings: tuple[Mistake, ...] = ()
     secrets: frozenset[str] = frozenset()
     files: tuple[Path, ...] = ()
+    examples: tuple[ExampleConfig, ...] = ()
+    absent_credentials: tuple[Mistake, ...] = ()
 
 
-def load(path: Path) -> Config:
+def load(path: Path, environment: Mapping[str, str] | None = None) -> Config:
     """Read ``path`` (a directory or a file) and what it includes.
+
+    ``environment`` is where ``${env:...}``, the credentials' and the state directory are looked
+    for; absent: the process's own.
 
     Raises:
         rules.RuleErrors: with every mistake of every file.
     """
-    raise NotImplementedError
+    from monitor.config_load import load_config  # noqa: PLC0415 - it makes the types above
+
+    return load_config(path, os.environ if environment is None else environment)
+
+
+def require_contact(config: Config) -> None:
+    """What `check` only warns of, but nothing may be requested without: who is asking.
+
+    Raises:
+        rules.RuleErrors: no ``contact`` is configured.
+    """
+    if not config.contact:
+        raise RuleErrors([missing_contact(config.files[0] if config.files else Path())])
+
+
+def missing_contact(file: Path) -> Mistake:
+    """The mistake, or the warning, that nobody is named as the one who asks."""
+    message = "no contact is configured; publishers are told whom to write to"
+    return Mistake(message, "add a line such as contact: desk@example.org", str(file))

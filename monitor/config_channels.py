@@ -1,0 +1,274 @@
+"""Channels: the keys that all share, and those of their kind through the kind's own model."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from alerts.registry import CHANNEL_TYPES, settings_model
+from monitor import config_values as values
+from monitor.config import ChannelConfig, RetryConfig
+from monitor.config_schema import CHANNEL, Reader, Section, named
+from monitor.config_values import nearest, shown
+from monitor.secrets import placeholder
+from rules.load import Names
+from rules.source import Items, Node, Table, Text
+
+TERMINAL = "terminal"
+_LATER_TYPES = frozenset(
+    ("apprise", "discord", "googlechat", "matrix", "mattermost", "ntfy", "teams", "telegram")
+)
+_USUAL_RETRY = {"first": "5s", "factor": "2", "max": "6h", "for": "3d"}
+
+Entries = Mapping[str, tuple[Text, Node]]
+
+
+@dataclass(slots=True)
+class _Own:
+    """The keys of a channel's kind, as plain values with secrets put in."""
+
+    plain: dict[str, Any]
+    nodes: Mapping[str, Node]
+    literal: list[Text] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    failed: bool = False
+
+
+class Channels:
+    """All channels of a configuration, and the check of every place that names one.
+
+    ``whole`` False: some file could not be read, so a name that is not known may yet be one.
+    """
+
+    def __init__(self, sections: Iterable[Section], *, whole: bool) -> None:
+        names = Names("channel", {})
+        self.configured: dict[str, ChannelConfig] = {}
+        self._whole = whole
+        for reader, key, node in named(sections, names):
+            channel = read_channel(reader, key, node)
+            if channel:
+                self.configured[channel.name] = channel
+        if not names.places:
+            self.configured[TERMINAL] = _terminal()
+            names.places[TERMINAL] = ""
+        self._names = names.places
+
+    @property
+    def only(self) -> tuple[str, ...]:
+        """The one channel there is; empty when there are several."""
+        return tuple(self._names) if len(self._names) == 1 else ()
+
+    def named_by(self, reader: Reader, node: Node) -> tuple[str, ...]:
+        """The channels that a ``send:`` or ``notify:`` names."""
+        nodes = node.items if isinstance(node, Items) else [node]
+        if not nodes:
+            reader.wrong(node, "no channel is named here", "name one, or delete the key")
+        names = []
+        for entry in nodes:
+            name = reader.one(entry, str)
+            if name is not None:
+                self._check(reader, entry, name)
+                names.append(name)
+        return tuple(dict.fromkeys(names))
+
+    def _check(self, reader: Reader, node: Node, name: str) -> None:
+        if name in self._names:
+            channel = self.configured.get(name)
+            if channel and not channel.enabled:
+                reader.warn(node, f"channel '{name}' is not enabled")
+        elif self._whole:
+            known = f"known are {', '.join(sorted(self._names)[:10])}"
+            hint = nearest(name, self._names) or known
+            reader.wrong(node, f"no channel named '{shown(name)}'", hint)
+
+
+def _terminal() -> ChannelConfig:
+    """The channel that is there when none is configured: the terminal, or the journal."""
+    return ChannelConfig(name=TERMINAL, type="console", settings=settings_model("console")())
+
+
+def read_channel(reader: Reader, key: Text, node: Node) -> ChannelConfig | None:
+    """A channel, or None, and mistakes, when something about it is wrong."""
+    what = f"channel '{shown(key.value)}'"
+    table = reader.table(node, what)
+    if table is None:
+        return None
+    entries = {name.value: (name, value) for name, value in reader.entries(table)}
+    kind = _kind(reader, key, entries, what)
+    common = _common(reader, entries, what)
+    if kind is None:
+        return None
+    model = settings_model(kind)
+    own = _own(reader, model, entries, f"{what} of type {kind}")
+    settings = None if own.failed else _validated(reader, key, model, own, what)
+    if settings is None:
+        return None
+    _keep_secret(reader, settings, own)
+    return ChannelConfig(name=key.value, type=kind, settings=settings, **common)
+
+
+def _kind(reader: Reader, key: Text, entries: Entries, what: str) -> str | None:
+    if "type" not in entries:
+        known = ", ".join(sorted(CHANNEL_TYPES))
+        reader.wrong(key, f"{what} has no type", f"write type: and one of {known}")
+        return None
+    node = entries["type"][1]
+    kind = reader.one(node, str)
+    if kind is None or kind in CHANNEL_TYPES:
+        return kind
+    if kind in _LATER_TYPES:
+        reader.wrong(node, f"type {kind} is not available in this version", "use type: webhook")
+    else:
+        known = f"known are {', '.join(sorted(CHANNEL_TYPES))}"
+        hint = nearest(kind, CHANNEL_TYPES) or known
+        reader.wrong(node, f"there is no channel type '{shown(kind)}'", hint)
+    return None
+
+
+def _common(reader: Reader, entries: Entries, what: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, (key, node) in entries.items():
+        if name in CHANNEL and name != "type":
+            read = reader.known(key, CHANNEL, what)
+            value = read(reader, node) if read else None
+            if value is not None:
+                found[name] = _retry(value) if name == "retry" else value
+    return found
+
+
+def _retry(given: Mapping[str, Any]) -> RetryConfig:
+    usual = {name: _as_retry(name, text) for name, text in _USUAL_RETRY.items()}
+    full = {**usual, **given}
+    return RetryConfig(full["first"], full["factor"], full["max"], total=full["for"])
+
+
+def _as_retry(name: str, text: str) -> Any:
+    return values.number(text) if name == "factor" else values.period(text)
+
+
+def _own(reader: Reader, model: type[BaseModel], entries: Entries, what: str) -> _Own:
+    names = [info.alias or name for name, info in model.model_fields.items()]
+    given = {name: entry for name, entry in entries.items() if name not in CHANNEL}
+    own = _Own({}, {name: node for name, (_key, node) in given.items()})
+    for name, (key, node) in given.items():
+        if name not in names:
+            known = f"known are {', '.join((*names, 'enabled', 'retry', 'timeout'))}"
+            hint = nearest(name, (*names, *CHANNEL)) or known
+            reader.wrong(key, f"{what} has no key '{shown(name)}'", hint)
+            own.failed = True
+        else:
+            before = len(reader.findings.mistakes)
+            own.plain[name] = _plain(reader, node, own)
+            own.failed |= len(reader.findings.mistakes) > before
+    return own
+
+
+def _plain(reader: Reader, node: Node, own: _Own) -> Any:
+    """Text, lists and dicts, as a model takes them."""
+    if isinstance(node, Items):
+        return [_plain(reader, entry, own) for entry in node.items]
+    if isinstance(node, Table):
+        return {key.value: _plain(reader, value, own) for key, value in reader.entries(node)}
+    if node.broken:
+        own.failed = True
+        return None
+    if "${" not in node.value:
+        own.literal.append(node)
+    before = len(reader.findings.absent)
+    text = reader.one(node, lambda text: reader.secret(node, text))
+    if len(reader.findings.absent) > before:
+        own.absent += reader.findings.secrets.resolve(node.value).absent
+    return text
+
+
+def _validated(
+    reader: Reader, key: Text, model: type[BaseModel], own: _Own, what: str
+) -> BaseModel | None:
+    try:
+        return model.model_validate(own.plain)
+    except ValidationError as error:
+        stand_in = _with_stand_ins(model, own)
+        if stand_in is not None:
+            return stand_in
+        _tell(reader, key, own, what, error)
+        return None
+
+
+def _with_stand_ins(model: type[BaseModel], own: _Own) -> BaseModel | None:
+    """The model with a value of the right shape for what only the service has."""
+    for shape in _SHAPES if own.absent else ():
+        plain = own.plain
+        for name in own.absent:
+            plain = _replaced(plain, placeholder(name), shape(name))
+        try:
+            return model.model_validate(plain)
+        except ValidationError:
+            continue
+    return None
+
+
+def _as_address(name: str) -> str:
+    return f"https://absent-credential.invalid/{name}"
+
+
+def _as_webhook_secret(name: str) -> str:
+    return "whsec_" + base64.b64encode(placeholder(name).encode().ljust(24, b"-")).decode()
+
+
+_SHAPES: tuple[Callable[[str], str], ...] = (_as_address, _as_webhook_secret)
+
+
+def _replaced(value: Any, old: str, new: str) -> Any:
+    if isinstance(value, list):
+        return [_replaced(entry, old, new) for entry in value]
+    if isinstance(value, dict):
+        return {name: _replaced(entry, old, new) for name, entry in value.items()}
+    return new if value == old else value
+
+
+def _tell(reader: Reader, key: Text, own: _Own, what: str, error: ValidationError) -> None:
+    for wrong in error.errors(include_url=False, include_input=False):
+        name = str(wrong["loc"][0]) if wrong["loc"] else ""
+        node: Node = own.nodes.get(name, key)
+        for step in wrong["loc"][1:]:
+            node = _below(node, step)
+        if wrong["type"] == "missing":
+            reader.wrong(key, f"{what} needs {name}:")
+            continue
+        cause = wrong.get("ctx", {}).get("error")
+        message = str(cause) if cause else wrong["msg"][:1].lower() + wrong["msg"][1:]
+        reader.wrong(node, f"{name}: {message}" if name else message)
+
+
+def _below(node: Node, step: int | str) -> Node:
+    if isinstance(node, Items) and isinstance(step, int) and step < len(node.items):
+        return node.items[step]
+    if isinstance(node, Table):
+        return next((value for key, value in node.entries if key.value == step), node)
+    return node
+
+
+def _keep_secret(reader: Reader, settings: BaseModel, own: _Own) -> None:
+    """Remember what is secret, and warn where it is written out for all to read."""
+    secret = set(_secrets(settings))
+    reader.findings.secret_values |= secret
+    for text in own.literal:
+        if text.value in secret:
+            reader.warn_of_literal(text)
+
+
+def _secrets(value: Any) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _secrets(getattr(value, name))
+    elif isinstance(value, list | tuple | set | frozenset):
+        for entry in value:
+            yield from _secrets(entry)
+    elif isinstance(value, dict):
+        yield from _secrets(list(value.values()))

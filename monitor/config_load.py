@@ -1,0 +1,173 @@
+"""Files -> Config: read all, check all, then either one `Config` or every mistake.
+
+The order matters only where one section needs another: settings first (the time zone dates
+rules), then channels (rules name them), feeds, groups and rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from monitor.config import Config, missing_contact
+from monitor.config_channels import Channels
+from monitor.config_feeds import Feeds
+from monitor.config_files import Found, find
+from monitor.config_rules import Rules
+from monitor.config_schema import DEFAULTS, SETTINGS, TOP, Findings, Reader, Section, tables
+from monitor.config_values import WrongValueError, database
+from monitor.secrets import Secrets
+from rules import Mistake, RuleErrors
+from rules.source import Source, Text
+
+Sections = Mapping[str, list[Section]]
+
+
+def load_config(path: Path, environment: Mapping[str, str]) -> Config:
+    """Read a directory or a file and everything it includes.
+
+    Raises:
+        RuleErrors: with every mistake of every file, in reading order.
+    """
+    found = find(path)
+    findings = Findings(Secrets(environment, found.directory))
+    findings.mistakes += found.mistakes
+    findings.warnings += found.warnings
+    for source in found.sources:
+        findings.mistakes += source.mistakes
+    config = _config(found, findings, environment)
+    if findings.mistakes or config is None:
+        raise RuleErrors(_in_reading_order(findings.mistakes, found.sources))
+    return config
+
+
+def _in_reading_order(mistakes: list[Mistake], sources: list[Source]) -> list[Mistake]:
+    order = {source.name: number for number, source in enumerate(sources)}
+    last = len(order)
+    return sorted(mistakes, key=lambda m: (order.get(m.file, last), m.file, m.line, m.column))
+
+
+def _config(found: Found, findings: Findings, environment: Mapping[str, str]) -> Config | None:
+    whole = all(source.root is not None for source in found.sources)
+    sections = _sections(found.sources, findings)
+    settings = _settings(sections, found)
+    channels = Channels(sections["channels"], whole=whole)
+    defaults = _defaults(sections["defaults"], channels)
+    feeds = Feeds(findings, defaults.get("first_poll") or "baseline")
+    feeds.read(sections["feeds"])
+    feeds.add_outlines(found.outlines)
+    zone = settings.get("timezone") or ZoneInfo("UTC")
+    rules = Rules(findings, channels, send=defaults.get("send") or (), zone=zone)
+    rules.read_groups(sections["terms"])
+    rules.read(sections["rules"])
+    notify = _notify(sections["notify"], channels)
+    ruleset = rules.compiled(whole=whole)
+    if ruleset is None:
+        return None
+    if not settings.get("contact") and found.paths:
+        findings.warnings.append(missing_contact(next(iter(found.paths.values()))))
+    return Config(
+        contact=settings.get("contact") or "",
+        database=_database(sections["database"], settings, found.directory, environment),
+        feeds=feeds.configured,
+        channels=channels.configured,
+        rules=rules.configured,
+        terms={
+            name: tuple(entry.value for entry in group.entries)
+            for name, group in rules.groups.items()
+        },
+        ruleset=ruleset,
+        allow_private=settings.get("allow_private") or (),
+        notify=notify,
+        timezone=zone,
+        **{key: settings[key] for key in ("host_pause",) if settings.get(key) is not None},
+        log_level=(settings.get("log") or {}).get("level", "INFO"),
+        warnings=(*findings.warnings, *findings.absent),
+        secrets=frozenset(findings.secret_values),
+        files=tuple(found.paths.values()),
+        examples=tuple(rules.examples),
+        absent_credentials=tuple(findings.absent),
+    )
+
+
+def _sections(sources: list[Source], findings: Findings) -> Sections:
+    """The top-level keys of all files by name."""
+    sections: dict[str, list[Section]] = {key: [] for key in TOP}
+    for source in sources:
+        reader = Reader(source, findings)
+        root = source.root
+        if root is None or (isinstance(root, Text) and (root.empty or root.broken)):
+            continue
+        table = reader.table(root, "a configuration file")
+        for key, node in reader.entries(table) if table else ():
+            if reader.known(key, TOP, "the configuration"):
+                sections[key.value].append(Section(reader, key, node))
+    return sections
+
+
+_READ_LATER = ("defaults", "notify")
+
+
+def _settings(sections: Sections, found: Found) -> dict[str, Any]:
+    """The keys that stand alone: each counts once over all files."""
+    settings: dict[str, Any] = {}
+    for name, read in SETTINGS.items():
+        for section in sections[name] if read and name not in _READ_LATER else ():
+            if name == "include" and section.reader.source is not found.sources[0]:
+                message = f"include: counts only in {found.sources[0].name}"
+                section.reader.wrong(section.key, message)
+            elif _is_first(section, sections[name]) and read:
+                settings[name] = read(section.reader, section.node)
+    return settings
+
+
+def _is_first(section: Section, all_of_name: list[Section]) -> bool:
+    first = all_of_name[0]
+    if section is first:
+        return True
+    place = first.reader.source.at(first.key.start)
+    section.reader.wrong(section.key, f"'{section.key.value}' is already given at {place}")
+    return False
+
+
+def _notify(sections: list[Section], channels: Channels) -> tuple[str, ...]:
+    for section in sections:
+        if _is_first(section, sections):
+            return channels.named_by(section.reader, section.node)
+    return ()
+
+
+def _defaults(sections: list[Section], channels: Channels) -> dict[str, Any]:
+    defaults: dict[str, Any] = {}
+    places: dict[str, str] = {}
+    for reader, table in tables(sections):
+        for key, node in reader.entries(table):
+            read = reader.known(key, DEFAULTS, "defaults:")
+            place = reader.source.at(key.start)
+            if read and places.setdefault(key.value, place) != place:
+                reader.wrong(key, f"'{key.value}' is already given at {places[key.value]}")
+            elif read and key.value == "send":
+                defaults["send"] = channels.named_by(reader, node)
+            elif read:
+                defaults[key.value] = read(reader, node)
+    return defaults
+
+
+def _database(
+    sections: list[Section],
+    settings: Mapping[str, Any],
+    directory: Path,
+    environment: Mapping[str, str],
+) -> str:
+    """An SQLAlchemy URL with an absolute path."""
+    state = environment.get("STATE_DIRECTORY", "").partition(":")[0]
+    base = Path(state) if state else directory
+    text = settings.get("database") or "sqlite:///wirewatch.db"
+    try:
+        return database(text, base)
+    except WrongValueError as error:
+        section = sections[0]
+        section.reader.wrong(section.node, error.message, error.hint)
+        return ""

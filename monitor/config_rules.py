@@ -1,0 +1,179 @@
+"""Rules and groups: the sections ``rules:`` and ``terms:`` of every file, and their examples."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from monitor import config_values as values
+from monitor.config import ExampleConfig, RuleConfig
+from monitor.config_channels import Channels
+from monitor.config_schema import RULE, Findings, Keys, Reader, Section, named
+from monitor.config_values import shown
+from rules import Document, Mistake, RuleSet
+from rules.load import Expression, Group, Names, compile_located, read_groups
+from rules.source import Items, Node, Table, Text
+
+_IN_QUOTES = "put the whole rule in single quotes or after >-"
+_COMMENT = re.compile(r"[ \t]+#[^\s#]")
+
+
+class Rules:
+    """All rules and groups of a configuration."""
+
+    def __init__(
+        self,
+        findings: Findings,
+        channels: Channels,
+        *,
+        send: tuple[str, ...],
+        zone: ZoneInfo,
+    ) -> None:
+        self.configured: dict[str, RuleConfig] = {}
+        self.groups: dict[str, Group] = {}
+        self.examples: list[ExampleConfig] = []
+        self._expressions: dict[str, Expression] = {}
+        self._findings = findings
+        self._channels = channels
+        self._send = send or channels.only
+        self._zone = zone
+        self._unsent: list[tuple[Reader, Text]] = []
+
+    def read_groups(self, sections: Iterable[Section]) -> None:
+        """Add the groups of the sections."""
+        names = Names("group", {})
+        for section in sections:
+            source, mistakes = section.reader.source, self._findings.mistakes
+            read_groups(source, section.node, names, self.groups, mistakes)
+
+    def read(self, sections: Iterable[Section]) -> None:
+        """Add the rules of the sections."""
+        for reader, key, node in named(sections, Names("rule", {})):
+            text, found = self._parts(reader, key, node)
+            if text is None or text.broken:
+                continue
+            self._warn_of_comment(reader, text)
+            send = found.pop("send", None) or self._send
+            if not send:
+                self._unsent.append((reader, key))
+            rule = RuleConfig(key.value, text.value.strip(), send=send, **found)
+            self.configured[rule.name] = rule
+            if rule.enabled:
+                self._expressions[rule.name] = Expression(reader.source, key, text)
+        self._tell_unsent()
+
+    def compiled(self, *, whole: bool) -> RuleSet | None:
+        """The enabled rules; None, and mistakes in place, when they cannot be compiled.
+
+        ``whole`` False: some file could not be read, so a group that is not known may yet be one.
+        """
+        ruleset, mistakes = compile_located(self._expressions, self.groups)
+        told = (m for m in mistakes if whole or not m.message.startswith("no group named"))
+        self._findings.mistakes += told
+        return ruleset
+
+    def _parts(self, reader: Reader, key: Text, node: Node) -> tuple[Text | None, dict[str, Any]]:
+        """A rule's expression, and what else it says."""
+        if not isinstance(node, Table):
+            return self._expression(reader, key, node), {}
+        if not any(name.value == "match" for name, _value in node.entries):
+            self._tell_no_match(reader, key, node)
+            return None, {}
+        found = reader.fields(node, RULE, f"rule '{shown(key.value)}'")
+        text = self._expression(reader, key, found.pop("match"))
+        if "send" in found:
+            found["send"] = self._channels.named_by(reader, found["send"])
+        if "until" in found:
+            found["until"] = reader.one(found["until"], partial(_until, zone=self._zone))
+        if "examples" in found:
+            self.examples += _examples(reader, key.value, found.pop("examples"))
+        return text, found
+
+    def _expression(self, reader: Reader, key: Text, node: Node) -> Text | None:
+        if isinstance(node, Text) and not node.value.strip():
+            rest = reader.source.text[node.start :].partition("\n")[0]
+            hint = "what begins with # is a comment; " if "#" in rest else ""
+            reader.wrong(key, f"rule '{shown(key.value)}' is empty", f"{hint}write what to match")
+            return None
+        if isinstance(node, Text):
+            return node
+        sign = reader.source.text[node.start : node.start + 1]
+        if sign in ("[", "{"):
+            kind = "a list" if sign == "[" else "keys and values"
+            message = f"YAML takes a value that begins with {sign} for {kind}"
+            reader.wrong(node, message, _IN_QUOTES)
+        else:
+            kind = "a list" if isinstance(node, Items) else "a table"
+            reader.wrong(node, f"rule '{shown(key.value)}' is {kind}", "write one expression")
+        return None
+
+    def _tell_no_match(self, reader: Reader, key: Text, node: Table) -> None:
+        if len(node.entries) == 1 and reader.source.text.startswith("{", node.start):
+            value = node.entries[0][1]
+            if isinstance(value, Text) and value.empty:
+                message = "YAML takes a value that begins with { for keys and values"
+                reader.wrong(node, message, _IN_QUOTES)
+                return
+        reader.fields(node, RULE, f"rule '{shown(key.value)}'")
+        reader.wrong(key, f"rule '{shown(key.value)}' has no match:", "write what to match")
+
+    def _warn_of_comment(self, reader: Reader, text: Text) -> None:
+        found = _COMMENT.match(reader.source.text, text.end) if not text.style else None
+        if found:
+            at = reader.source.mistake(
+                found.end() - 2, "YAML ends this rule here: what follows # is a comment", _IN_QUOTES
+            )
+            self._findings.warnings.append(at)
+
+    def _tell_unsent(self) -> None:
+        """Where alerts go is missing for all such rules at once, so it is told once."""
+        if not self._unsent:
+            return
+        reader, key = self._unsent[0]
+        more = f" (and {len(self._unsent) - 1} more)" if len(self._unsent) > 1 else ""
+        message = f"rule '{shown(key.value)}'{more} does not say where its alerts go"
+        reader.wrong(key, message, "write send: [channel], or once defaults: {send: [channel]}")
+
+
+def _until(text: str, zone: ZoneInfo) -> Any:
+    return values.until(text, zone).astimezone(UTC)
+
+
+_DOCUMENT: Keys = {
+    "title": lambda reader, node: reader.one(node, values.note),
+    "summary": lambda reader, node: reader.one(node, values.note),
+    "content": lambda reader, node: reader.one(node, values.note),
+    "author": lambda reader, node: reader.one(node, values.words),
+    "tags": lambda reader, node: reader.many(node, values.word),
+    "url": lambda reader, node: reader.one(node, values.words),
+    "feed": lambda reader, node: reader.one(node, values.word),
+    "source": lambda reader, node: reader.one(node, values.words),
+    "lang": lambda reader, node: reader.one(node, values.language),
+}
+
+
+def _examples(reader: Reader, rule: str, node: Node) -> Iterator[ExampleConfig]:
+    """The examples of a rule: texts, or tables of an item's fields."""
+    table = reader.table(node, "examples:")
+    for key, entries in reader.entries(table) if table else ():
+        if key.value not in ("matches", "ignores"):
+            hint = "known are matches and ignores"
+            reader.wrong(key, f"examples: has no key '{shown(key.value)}'", hint)
+            continue
+        for entry in entries.items if isinstance(entries, Items) else [entries]:
+            document = _document(reader, entry)
+            if document:
+                place: Mistake = reader.source.mistake(entry.start, "")
+                yield ExampleConfig(rule, document, key.value == "matches", place)
+
+
+def _document(reader: Reader, node: Node) -> Document | None:
+    if isinstance(node, Table):
+        found = reader.fields(node, _DOCUMENT, "an example")
+        return Document(**{"title": "", **found})
+    title = reader.one(node, values.note)
+    return None if title is None else Document(title)
