@@ -220,24 +220,11 @@ class Store:
         until `release_host`, or until lease and ``pause`` are over.
         """
         with self.transaction():
-            due = self._run(
-                sa.select(feeds)
-                .outerjoin(hosts, hosts.c.host == feeds.c.host)
-                .where(
-                    feeds.c.active.is_(True),
-                    feeds.c.next_poll_at <= now,
-                    sa.or_(feeds.c.claimed_until.is_(None), feeds.c.claimed_until <= now),
-                    sa.or_(hosts.c.free_at.is_(None), hosts.c.free_at <= now),
-                    sa.or_(hosts.c.blocked_until.is_(None), hosts.c.blocked_until <= now),
-                )
-                .order_by(feeds.c.next_poll_at)
-                .limit(limit * 8)
-            ).all()
-            claimed = list({row.host: row for row in reversed(due)}.values())[::-1][:limit]
+            claimed = self._run(_due_feeds(now).limit(limit)).all()
             for row in claimed:
                 self._claim_feed(row, owner, now, lease)
                 self._hold_host(row.host, now + lease + pause)
-            return claimed
+            return list(claimed)
 
     def _claim_feed(self, row: Row[Any], owner: str, now: datetime, lease: timedelta) -> None:
         self._run(
@@ -767,6 +754,25 @@ class Store:
     def _count(self, table: sa.Table) -> int:
         count: int = self._run(sa.select(sa.func.count()).select_from(table)).scalar_one()
         return count
+
+
+def _due_feeds(now: datetime) -> Any:
+    """Feeds that may be asked now, one a host: of each host whose turn it is, the longest due."""
+    turn = sa.func.row_number().over(partition_by=feeds.c.host, order_by=feeds.c.next_poll_at)
+    due = (
+        sa.select(feeds.c.id, turn.label("turn"))
+        .outerjoin(hosts, hosts.c.host == feeds.c.host)
+        .where(
+            feeds.c.active.is_(True),
+            feeds.c.next_poll_at <= now,
+            sa.or_(feeds.c.claimed_until.is_(None), feeds.c.claimed_until <= now),
+            sa.or_(hosts.c.free_at.is_(None), hosts.c.free_at <= now),
+            sa.or_(hosts.c.blocked_until.is_(None), hosts.c.blocked_until <= now),
+        )
+        .subquery()
+    )
+    question = sa.select(feeds).join(due, due.c.id == feeds.c.id).where(due.c.turn == 1)
+    return question.order_by(feeds.c.next_poll_at)
 
 
 def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -1,0 +1,198 @@
+"""When to poll and when to send, as tables."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.schedule import (
+    CAP,
+    NEVER,
+    STANDARD_PAUSES,
+    Bad,
+    Good,
+    Retry,
+    Rhythm,
+    adapted,
+    jitter,
+    next_attempt_at,
+    next_poll,
+    period,
+    rescheduled,
+)
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+M = timedelta(minutes=1)
+H = timedelta(hours=1)
+FEED = "a-feed"
+
+
+def test_an_unchanged_feed_is_polled_ten_minutes_later_each_time_up_to_an_hour() -> None:
+    interval, seen = 15 * M, []
+    for _ in range(7):
+        interval = next_poll(Rhythm(FEED, interval=interval), Good(), NOW).interval
+        seen.append(interval)
+    assert seen == [25 * M, 35 * M, 45 * M, 55 * M, 60 * M, 60 * M, 60 * M]
+
+
+@pytest.mark.parametrize(
+    ("known", "window", "after"),
+    [
+        (30, 30, 25 * M),
+        (20, 30, 25 * M),
+        (19, 30, 15 * M),
+        (10, 30, 15 * M),
+        (9, 30, 7.5 * M),
+        (0, 30, 7.5 * M),
+        (0, 0, 25 * M),
+    ],
+)
+def test_the_interval_follows_the_share_of_known_items(
+    known: int, window: int, after: timedelta
+) -> None:
+    assert adapted(15 * M, known, window) == after
+
+
+def test_a_busy_feed_is_never_polled_more_often_than_every_five_minutes() -> None:
+    assert adapted(6 * M, 0, 50) == 5 * M
+
+
+def test_the_operators_interval_beats_the_adaptive_one_the_ttl_and_missing_validators() -> None:
+    rhythm = Rhythm(FEED, every=1 * M)
+    after = next_poll(rhythm, Good(validators=False, ttl=6 * H), NOW)
+    assert NOW + 1 * M <= after.at <= NOW + 1.1 * M
+    assert after.why == "every 1m"
+
+
+def test_max_age_beats_the_operators_interval_and_is_capped_at_a_day() -> None:
+    after = next_poll(Rhythm(FEED, every=1 * M), Good(max_age=timedelta(days=30)), NOW)
+    assert NOW + CAP <= after.at <= NOW + CAP + 30 * M
+    assert after.why == "max-age 2592000"
+    assert after.not_before == NOW + CAP
+
+
+def test_a_max_age_shorter_than_the_interval_does_not_poll_sooner() -> None:
+    after = next_poll(Rhythm(FEED, every=30 * M), Good(max_age=1 * M), NOW)
+    assert after.at >= NOW + 30 * M
+    assert after.why == "every 30m"
+
+
+def test_a_feed_without_validators_is_polled_at_most_hourly() -> None:
+    after = next_poll(Rhythm(FEED), Good(known=0, window=10, validators=False), NOW)
+    assert after.at >= NOW + 60 * M
+    assert after.why == "no validators, 1h"
+
+
+def test_a_feeds_ttl_only_lengthens() -> None:
+    assert next_poll(Rhythm(FEED), Good(ttl=1 * M), NOW).why == "adaptive 25m"
+    assert next_poll(Rhythm(FEED), Good(ttl=3 * H), NOW).why == "ttl 3h"
+
+
+def test_failures_back_off_to_a_day() -> None:
+    pauses = [
+        next_poll(Rhythm(FEED, every=15 * M), Bad(failures), NOW).at - NOW
+        for failures in (1, 2, 3, 8, 50)
+    ]
+    for pause, least in zip(pauses, [15 * M, 30 * M, 60 * M, CAP, CAP], strict=True):
+        assert least <= pause <= least * 1.1
+
+
+def test_a_feed_of_every_two_days_is_not_polled_daily_because_it_fails() -> None:
+    after = next_poll(Rhythm(FEED, every=timedelta(days=2)), Bad(4), NOW)
+    assert after.at >= NOW + timedelta(days=2)
+
+
+def test_retry_after_is_never_undercut_and_not_shortened() -> None:
+    later = NOW + timedelta(days=9)
+    after = next_poll(Rhythm(FEED, every=1 * M), Bad(1, retry_at=later, rate_limited=True), NOW)
+    assert after.at >= later
+    assert after.not_before == later
+    assert after.why == "Retry-After 2026-12-01 12:00:00 UTC"
+
+
+def test_a_429_without_a_time_is_an_hour() -> None:
+    assert next_poll(Rhythm(FEED, every=1 * M), Bad(1, rate_limited=True), NOW).at >= NOW + H
+
+
+def test_a_feed_that_is_gone_is_not_polled_again() -> None:
+    after = next_poll(Rhythm(FEED), Bad(1, gone=True), NOW)
+    assert after.at == NEVER
+    assert after.why == "410 Gone: not polled any more"
+
+
+@given(st.text(), st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=30)))
+def test_jitter_only_adds_at_most_a_tenth_and_half_an_hour(feed: str, pause: timedelta) -> None:
+    added = jitter(feed, pause)
+    assert timedelta(0) <= added <= min(pause * 0.1, 30 * M)
+    assert added == jitter(feed, pause)
+
+
+@given(
+    st.integers(1, 400),
+    st.one_of(st.none(), st.timedeltas(timedelta(seconds=1), timedelta(days=3))),
+    st.one_of(st.none(), st.timedeltas(-365 * 24 * H, 365 * 24 * H)),
+    st.booleans(),
+)
+def test_whatever_fails_no_poll_comes_before_the_interval_or_the_servers_word(
+    failures: int, every: timedelta | None, retry: timedelta | None, limited: bool
+) -> None:
+    retry_at = NOW + retry if retry else None
+    rhythm = Rhythm(FEED, every=every)
+    after = next_poll(rhythm, Bad(failures, retry_at=retry_at, rate_limited=limited), NOW)
+    assert after.at >= NOW + rhythm.base
+    if retry_at is not None and limited:
+        assert after.at >= retry_at
+
+
+def test_a_changed_interval_counts_from_the_last_request_and_obeys_the_server() -> None:
+    assert rescheduled(NOW - 5 * M, 10 * M, None, NOW) == NOW + 5 * M
+    assert rescheduled(NOW - 5 * M, 1 * M, NOW + 3 * H, NOW) == NOW + 3 * H
+    assert rescheduled(None, 10 * M, None, NOW) == NOW
+
+
+def test_deliveries_follow_the_standard_webhooks_schedule() -> None:
+    assert sum(STANDARD_PAUSES, timedelta()) == timedelta(hours=75, minutes=35, seconds=5)
+    for attempts, pause in enumerate(STANDARD_PAUSES, start=1):
+        early = next_attempt_at(attempts, NOW, NOW, fraction=0)
+        late = next_attempt_at(attempts, NOW, NOW, fraction=1)
+        assert early == NOW + pause * 0.8
+        assert late == NOW + pause * 1.2
+    assert next_attempt_at(10, NOW, NOW, fraction=0.5) is None
+
+
+def test_a_channels_own_schedule_grows_to_its_longest_pause_and_ends() -> None:
+    retry = Retry(first=timedelta(seconds=5), factor=2, max=1 * M, total=1 * H)
+    pauses = [
+        (next_attempt_at(n, NOW, NOW, fraction=0.5, retry=retry) or NOW) - NOW for n in range(1, 7)
+    ]
+    assert [pause.total_seconds() for pause in pauses] == [5, 10, 20, 40, 60, 60]
+    assert next_attempt_at(9, NOW - 1 * H, NOW, fraction=0.5, retry=retry) is None
+
+
+def test_a_service_that_names_a_time_is_not_asked_earlier() -> None:
+    later = NOW + 2 * H
+    assert next_attempt_at(1, NOW, NOW, fraction=0.5, retry_at=later) == later
+    sooner = NOW + timedelta(seconds=1)
+    assert (next_attempt_at(1, NOW, NOW, fraction=0.5, retry_at=sooner) or NOW) > sooner
+
+
+def test_a_retry_of_a_million_attempts_does_not_overflow() -> None:
+    retry = Retry(first=timedelta(seconds=5), factor=10, max=6 * H, total=timedelta(days=3))
+    at = next_attempt_at(1_000_000, NOW, NOW, fraction=0.5, retry=retry)
+    assert at == NOW + 6 * H
+
+
+@pytest.mark.parametrize(
+    ("length", "written"),
+    [
+        (timedelta(seconds=90), "1m30s"),
+        (timedelta(days=1, hours=1), "1d1h"),
+        (timedelta(0), "0s"),
+        (timedelta(minutes=15), "15m"),
+    ],
+)
+def test_a_period_reads_as_the_configuration_writes_it(length: timedelta, written: str) -> None:
+    assert period(length) == written
