@@ -7,9 +7,10 @@ not depend on the URL the feed was fetched from, so that a moved feed keeps its 
 
 Some feeds give one guid to every entry (``0``, the address of the home page). Taking the first
 and dropping the rest would lose news, so when entries of one document share a guid (or, without
-guids, a link) but not their title, the shared value identifies nothing and each of them is known
-by it and its own link, or by its own title where the links are the same too. Entries that share
-both guid and title are one item told twice: the first is taken.
+guids, a link) but not their title (their summary, where they have none), the shared value
+identifies nothing and each of them is known by it and its own link, or by its own title where the
+links are the same too. Entries that share both guid and title are one item told twice: the first
+is taken.
 
 Chose to qualify *all* entries that share a guid, instead of all but the first, because the newest
 entry stands first: it would inherit the key of yesterday's first entry and pass for known. The
@@ -107,7 +108,7 @@ def _titles(entries: Iterable[tuple[_K, Identifiers]]) -> dict[_K, set[str]]:
     """Which titles each identifier stands for."""
     titles: dict[_K, set[str]] = {}
     for key, entry in entries:
-        titles.setdefault(key, set()).add(_folded(entry.title))
+        titles.setdefault(key, set()).add(_words(entry))
     return titles
 
 
@@ -115,7 +116,7 @@ def _qualified(key: str, entry: Identifiers, *, link_is_own: bool) -> str:
     if entry.link and link_is_own:
         own = _written("l:", entry.link)
     else:
-        own = f"h:{_digest(_folded(entry.title))}"
+        own = f"h:{_digest(_words(entry))}"
     together = f"{key} {own}"
     return together if len(together) <= _LONGEST else f"{key[:2]}#{_digest(together)}"
 
@@ -124,6 +125,11 @@ def _written(kind: str, value: str) -> str:
     if len(value) > _LONGEST or value.startswith("#"):
         return f"{kind}#{_digest(value)}"
     return kind + value
+
+
+def _words(entry: Identifiers) -> str:
+    """What an entry is called; a note without a title is called by what it says."""
+    return _folded(entry.title) or _folded(entry.summary)
 
 
 def _folded(text: str) -> str:

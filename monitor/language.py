@@ -171,6 +171,9 @@ def load_guess() -> Guess:
 def _scripts(text: str) -> Counter[str]:
     """How many letters of each script the text has."""
     letters: Counter[str] = Counter()
+    if text.isascii():
+        letters["Latin"] = sum(map(str.isalpha, text[:_LOOKED_AT]))
+        return letters
     for found in _LETTERS.finditer(text[:_LOOKED_AT]):
         letters[found.lastgroup or ""] += len(found[0])
     return letters

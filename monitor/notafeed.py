@@ -7,11 +7,15 @@ import re
 
 from monitor import clean
 
-_HTML = re.compile(r"<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]", re.IGNORECASE)
-_FEED = re.compile(r"<(?:\w+:)?(?:rss|feed|rdf|channel)[\s>]", re.IGNORECASE)
+# The first element of the document: what stands before it are declarations and comments.
+_ROOT = re.compile(r"(?:\s+|<[!?][^>]*>)*<(?:[\w.-]+:)?([A-Za-z_][\w.-]{0,60})[\s>/]")
+_DOCTYPE_HTML = re.compile(r"<!doctype\s+html", re.IGNORECASE)
+_PAGE = frozenset(("html", "head", "body"))
+_PIECE = frozenset(("a", "b", "br", "center", "div", "font", "h1", "h2", "iframe", "img", "meta"))
+_PIECE |= {"p", "pre", "script", "span", "table", "title"}
+_FEED = re.compile(r"<(?:[\w.-]+:)?(?:rss|feed|rdf|channel)[\s>]", re.IGNORECASE)
 _HTML_TITLE = re.compile(r"<title[^>]{0,200}>([^<]{0,500})", re.IGNORECASE)
 _PASSWORD = re.compile(r"<input[^>]{0,300}type=[\"']?password", re.IGNORECASE)
-_ROOT = re.compile(r"<([A-Za-z_][\w.:-]{0,60})[\s>/]")
 _LOOKED_AT = 200_000
 
 _PROLOG = re.compile(r"<[A-Za-z_]")
@@ -47,13 +51,21 @@ def refusal(text: str) -> str:
     return ""
 
 
-def is_html(text: str) -> bool:
-    """The document is a web page, and not a feed that holds pieces of one."""
-    page = _HTML.search(text, 0, _LOOKED_AT)
-    if not page:
-        return False
-    feed = _FEED.search(text, 0, _LOOKED_AT)
-    return feed is None or page.start() < feed.start()
+def root(text: str) -> str:
+    """The name of the first element, in lower case and without its prefix."""
+    found = _ROOT.match(text.lstrip()[:_LOOKED_AT])
+    return found[1].lower() if found else ""
+
+
+def is_page(text: str) -> bool:
+    """The document is a web page, or a piece of one that no feed follows.
+
+    A feed may stand behind what a broken server says before it (``<br /><b>Warning</b>``).
+    """
+    name = root(text)
+    if name in _PAGE or (name not in ("rss", "feed", "rdf") and _DOCTYPE_HTML.match(text)):
+        return True
+    return name in _PIECE and not _FEED.search(text, 0, _LOOKED_AT)
 
 
 def looks_like(text: str) -> str:
@@ -61,13 +73,12 @@ def looks_like(text: str) -> str:
     stripped = text.strip("\ufeff \t\r\n\0")
     if not stripped:
         return "an empty body"
-    if is_html(stripped):
+    if is_page(stripped):
         return _page(stripped[:_LOOKED_AT])
     if stripped[0] in "{[":
         return _json(stripped)
     if stripped[0] == "<":
-        root = _ROOT.search(stripped, 0, _LOOKED_AT)
-        return f"an XML document of <{root[1]}>" if root else "XML without an element"
+        return _xml(root(stripped))
     if sum(not char.isprintable() and not char.isspace() for char in stripped[:400]) > 20:
         return "binary data"
     return f'text that begins "{clean.plain(stripped, 60)}"'
@@ -78,6 +89,12 @@ def _page(page: str) -> str:
     title = clean.visible(clean.markup(found[1], 100)) if found else ""
     kind = "a login page" if _PASSWORD.search(page) else "an HTML page"
     return f'{kind} titled "{title}"' if title else f"{kind} without a title"
+
+
+def _xml(name: str) -> str:
+    if name == "opml":
+        return "an OPML list of feeds"
+    return f"an XML document of <{name}>" if name else "XML without an element"
 
 
 def _json(text: str) -> str:
