@@ -216,21 +216,30 @@ async def engine(
             await parts.stop()
 
 
-async def once(config: Config, redact: Redactor) -> Engine:
-    """Poll what is due and deliver what is due, and end. Failing feeds and sends are state."""
+async def once(
+    config: Config, redact: Redactor, left: Callable[[int, int], None] | None = None
+) -> None:
+    """Poll what is due and deliver what is due, and end. Failing feeds and sends are state.
+
+    ``left`` is told, as they change, how many polls and how many sends are still to come.
+    """
     async with engine(config, redact) as parts:
         began = parts.clock()
-        while await _round(parts, began):  # noqa: ASYNC110 - the database knows the end
+        while await _round(parts, began, left):  # noqa: ASYNC110 - the database knows the end
             await asyncio.sleep(0.05)
-        return parts
 
 
-async def _round(parts: Engine, began: datetime) -> bool:
+async def _round(parts: Engine, began: datetime, left: Callable[[int, int], None] | None) -> bool:
     """Start what may start; True while there is something under way or waiting its turn."""
     await parts.tick()
-    if parts.poller.running or parts.deliverer.running:
-        return True
-    return await parts.writer(parts.store.has_due, began, list(parts.deliverer.senders.channels))
+    polls, sends = await parts.writer(
+        parts.store.left_to_do, began, list(parts.deliverer.senders.channels)
+    )
+    polls += parts.poller.running
+    sends += parts.deliverer.running
+    if left is not None:
+        left(polls, sends)
+    return bool(polls or sends)
 
 
 class Daemon:

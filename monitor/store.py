@@ -292,25 +292,24 @@ class Store:
             )
             return {feed_id: (count, newest) for feed_id, count, newest in rows}
 
-    def has_due(self, began: datetime, channel_names: Collection[str]) -> bool:
-        """Whether a round that began then is not over: a feed that was due, or an alert that was
-        due or has not been tried, may still go out."""
+    def left_to_do(self, began: datetime, channel_names: Collection[str]) -> tuple[int, int]:
+        """What keeps a round that began then from being over: feeds that were due, and alerts
+        that were due or have not been tried."""
         with self.transaction():
-            poll = sa.select(feeds.c.id).outerjoin(hosts, hosts.c.host == feeds.c.host)
-            poll = poll.where(
+            polls = sa.select(sa.func.count()).select_from(
+                feeds.outerjoin(hosts, hosts.c.host == feeds.c.host)
+            )
+            polls = polls.where(
                 feeds.c.active.is_(True),
                 feeds.c.next_poll_at <= began,
                 sa.or_(hosts.c.blocked_until.is_(None), hosts.c.blocked_until <= began),
             )
-            if self._run(poll.limit(1)).first() is not None:
-                return True
-            open_channels = set(channel_names) - self._held_channels(began)
-            send = sa.select(deliveries.c.id).where(
-                deliveries.c.channel.in_(open_channels),
+            sends = sa.select(sa.func.count()).where(
+                deliveries.c.channel.in_(set(channel_names) - self._held_channels(began)),
                 deliveries.c.state == "due",
                 sa.or_(deliveries.c.due_at <= began, deliveries.c.attempts == 0),
             )
-            return self._run(send.limit(1)).first() is not None
+            return self._run(polls).scalar_one(), self._run(sends).scalar_one()
 
     def next_due(self) -> datetime | None:
         """When the earliest poll or delivery is due."""

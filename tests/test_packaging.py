@@ -18,7 +18,7 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFi
     subprocess.run(
         [
             sys.executable,
-            *"-m pip wheel -q --no-deps --no-build-isolation -w".split(),
+            *["-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w"],
             folder,
             root,
         ],

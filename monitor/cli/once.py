@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from monitor.cli.common import ConfigPath, fail, load_config
 
@@ -22,8 +25,36 @@ def command(config: ConfigPath = None) -> None:
     set_up(checked.log_level, redact)
     try:
         require_contact(checked)
-        asyncio.run(daemon.once(checked, redact))
+        with _progress() as left:
+            asyncio.run(daemon.once(checked, redact, left))
     except RuleErrors as errors:
         fail(str(errors))
     except DatabaseError as error:
         fail(str(error))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on a terminal: how many polls and sends of this round are over."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bars = [progress.add_task(name, total=0, visible=False) for name in ("polling", "sending")]
+        most = [0, 0]
+
+        def left(polls: int, sends: int) -> None:
+            for index, count in enumerate((polls, sends)):
+                most[index] = max(most[index], count)
+                progress.update(
+                    bars[index],
+                    total=most[index],
+                    completed=most[index] - count,
+                    visible=most[index] > 0,
+                )
+
+        yield left
