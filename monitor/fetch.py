@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -131,23 +130,25 @@ async def fetch(
     decompressed body. ``now`` is when the request starts, aware UTC.
     """
     seconds = timeout.total_seconds()
+    journey = _Journey(client, request, _Clock(now), max_body)
     try:
         async with asyncio.timeout(seconds):
-            return await _Journey(client, request, _Clock(now), max_body).result()
+            return await journey.result()
     except TimeoutError:
-        return FetchFailed("timeout", f"no answer within {seconds:g} s")
+        return journey.failed("timeout", f"no answer within {seconds:g} s")
     except _Ended as ended:
-        return ended.failure
+        return journey.failed(ended.kind, str(ended), ended.status)
     except BadBody as bad:
-        return FetchFailed(bad.kind, clean(bad.message))
+        return journey.failed(bad.kind, bad.message)
     except httpx.HTTPError as error:
-        return FetchFailed(_kind(error), clean(str(error)))
+        return journey.failed(_kind(error), str(error))
 
 
 class _Ended(Exception):  # noqa: N818 - carries an outcome out of the depths of one fetch
     def __init__(self, kind: FailureKind, message: str, status: int | None = None) -> None:
         super().__init__(message)
-        self.failure = FetchFailed(kind, clean(message), status)
+        self.kind = kind
+        self.status = status
 
 
 class _Clock:
@@ -184,10 +185,13 @@ class _Journey:
             raise _Ended("protocol", str(bad)) from None
         while True:
             self._visit(url)
-            async with self._asked(url) as response:
+            response = await self._asked(url)
+            try:
                 if response.status_code not in _REDIRECTS:
                     return await self._judged(response)
                 url = self._next(url, response)
+            finally:
+                await response.aclose()
 
     def _visit(self, url: httpx.URL) -> None:
         if str(url) in self._seen:
@@ -196,15 +200,10 @@ class _Journey:
             raise _Ended("redirects", f"more than {MAX_REDIRECTS} redirects")
         self._seen.append(str(url))
 
-    @asynccontextmanager
-    async def _asked(self, url: httpx.URL) -> AsyncIterator[httpx.Response]:
+    async def _asked(self, url: httpx.URL) -> httpx.Response:
         client = self._client.configured if self._at_home else self._client.followed
         request = client.build_request("GET", url, headers=self._headers())
-        response = await client.send(request, stream=True)
-        try:
-            yield response
-        finally:
-            await response.aclose()
+        return await client.send(request, stream=True)
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
         """Secrets only within the configured origin, conditions only for the URL that gave them."""
@@ -280,7 +279,19 @@ class _Journey:
             kind = "rate_limited"
         elif status == HTTPStatus.GONE and self._permanent:
             kind = "gone"
-        return FetchFailed(kind, f"answered {_spoken(status)}", status, retry_at)
+        return self.failed(kind, f"answered {_spoken(status)}", status, retry_at)
+
+    def failed(
+        self,
+        kind: FailureKind,
+        message: str,
+        status: int | None = None,
+        retry_at: datetime | None = None,
+    ) -> FetchFailed:
+        """The failure in one line, which says where redirects had led when it happened."""
+        if len(self._seen) > 1 and kind != "redirects":
+            message = f"{message}, after a redirect to {redacted(self._seen[-1])}"
+        return FetchFailed(kind, clean(message), status, retry_at)
 
     def _moved_to(self) -> str | None:
         return self._seen[-1] if self._permanent and len(self._seen) > 1 else None

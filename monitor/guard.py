@@ -20,7 +20,6 @@ from asyncio import AbstractEventLoop, Future, get_running_loop
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import aiohappyeyeballs
@@ -31,6 +30,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from monitor import __version__
 from monitor.addresses import (
     WEB_PORTS,
+    Allowance,
     Blocked,
     address_of,
     allowance,
@@ -50,8 +50,8 @@ Resolve = Callable[[str, int], Awaitable[list[AddrInfoType]]]
 class Guard:
     """Lets connections out to public addresses and to what ``allow_private`` names.
 
-    ``ports``: the only ports outside ``allow_private``; None for any. ``lookup`` answers like
-    `socket.getaddrinfo`; by default threads of its own do.
+    ``redirected``: judges where a server sent us, which has to be public and on a web port.
+    ``lookup`` answers like `socket.getaddrinfo`; by default threads of its own do.
 
     Raises:
         ValueError: for an entry of ``allow_private`` that is no host, address or network.
@@ -61,11 +61,11 @@ class Guard:
         self,
         allow_private: Sequence[str] = (),
         *,
-        ports: frozenset[int] | None = None,
+        redirected: bool = False,
         lookup: Resolve | None = None,
     ) -> None:
-        self._allowed = allowance(allow_private)
-        self._ports = ports
+        self._allowed = Allowance() if redirected else allowance(allow_private)
+        self._redirected = redirected
         self._lookup = lookup or Lookup()
         self._trusts_all = False
 
@@ -75,8 +75,8 @@ class Guard:
         return self._allowed.hosts
 
     def trusting(self) -> Guard:
-        """This guard for hosts the operator named: whatever address they have is theirs."""
-        other = Guard(ports=self._ports, lookup=self._lookup)
+        """The guard for hosts the operator named: whatever address these have is meant."""
+        other = Guard(lookup=self._lookup)
         other._trusts_all = True
         return other
 
@@ -87,11 +87,9 @@ class Guard:
             Blocked: when any address may not be dialled.
             OSError: when there is no address.
         """
-        trusted = self._trusts_all or self._allowed.names(host)
         found = await self._lookup(host, port)
         for info in found:
-            if not trusted:
-                self._check(info, host)
+            self._check(info, host)
         if not found:
             raise socket.gaierror(socket.EAI_NONAME, "no address")
         return list(found[:_MOST_ADDRESSES])
@@ -102,17 +100,17 @@ class Guard:
         Raises:
             Blocked: when the address may not be dialled.
         """
-        if not self._trusts_all:
-            self._check(info)
-        family, kind_, protocol, _, _ = info
-        return socket.socket(family, kind_, protocol)
+        self._check(info)
+        family, sort, protocol, _, _ = info
+        return socket.socket(family, sort, protocol)
 
     async def dial(self, host: str, port: int) -> socket.socket:
-        """A connected, non-blocking socket, for protocols other than HTTP.
+        """A connected, non-blocking socket, for protocols other than HTTP; the caller's deadline
+        bounds it.
 
         Raises:
             Blocked: when any address of the host may not be dialled.
-            OSError: when nobody answers there.
+            OSError: when the host has no address or nobody answers there.
         """
         guard = self.trusting() if self._allowed.names(host) else self
         return await aiohappyeyeballs.start_connection(
@@ -122,17 +120,22 @@ class Guard:
         )
 
     def _check(self, info: AddrInfoType, host: str = "") -> None:
+        if self._trusts_all:
+            return
         text, port = str(info[4][0]), int(info[4][1])
         address = address_of(text)
         if self._allowed.covers(address):
             return
         where = f"{host} ({text})" if host and host != text else text
         if not is_public(address):
-            raise Blocked(
-                f"{where} is {kind(address)}; add the host to allow_private if it is meant"
-            )
-        if self._ports is not None and port not in self._ports:
-            raise Blocked(f"a redirect to port {port} of {where} is not followed")
+            raise Blocked(f"{where} is {kind(address)}; {self._advice()}")
+        if self._redirected and port not in WEB_PORTS:
+            raise Blocked(f"{where} port {port} is no web port; {self._advice()}")
+
+    def _advice(self) -> str:
+        if self._redirected:
+            return "a redirect is not followed there; configure that URL itself if it is meant"
+        return "name the host in allow_private if it is meant"
 
 
 class Lookup:
@@ -171,10 +174,16 @@ class Lookup:
 
     def _work(self) -> None:
         while True:
-            question = self._waiting.get()
+            question = self._next()
             if not question.answer.cancelled():
                 question.settle(self._ask(question.host, question.port))
+
+    def _next(self) -> _Question:
+        try:
+            return self._waiting.get_nowait()
+        except queue.Empty:
             self._idle.release()
+            return self._waiting.get()
 
     def _ask(self, host: str, port: int) -> list[AddrInfoType] | OSError:
         try:
@@ -282,7 +291,7 @@ async def open_clients(
     lookup = lookup or Lookup()
     tls = tls or ssl.create_default_context()
     written = Guard(allow_private, lookup=lookup)
-    public = Guard(ports=WEB_PORTS, lookup=lookup)
+    public = Guard(redirected=True, lookup=lookup)
     ours = {"User-Agent": user_agent(contact)}
     polling = {**ours, "Accept": _ACCEPT_FEEDS, "Accept-Encoding": "gzip"}
     sending = {**ours, "Accept": "*/*", "Accept-Encoding": "identity"}
@@ -301,17 +310,38 @@ def _client(
     def transport(guard: Guard) -> Transport:
         return Transport(_Resolver(guard), guard.open_socket, tls, limits)
 
-    client = httpx.AsyncClient(
+    client = _Client(
         transport=transport(guard),
         mounts={f"all://{host}": transport(guard.trusting()) for host in guard.named_hosts},
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         follow_redirects=False,
         trust_env=False,
-        timeout=None,  # noqa: S113 - the transport's Limits, and fetch's total deadline, hold
+        timeout=None,
     )
     client.headers = httpx.Headers(headers)
     del client.headers["connection"]  # httpx adds it; HTTP/1.1 means keep-alive by itself
     return client
+
+
+class _NoCookies(httpx.Cookies):
+    """Keeps none and reads none: an answer may carry megabytes of them."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Nothing is taken."""
+
+
+class _Client(httpx.AsyncClient):
+    """An httpx client without cookies."""
+
+    _none = _NoCookies()
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        """Empty for ever."""
+        return self._none
+
+    @cookies.setter
+    def cookies(self, cookies: object) -> None:
+        raise TypeError(f"this client keeps no cookies: {type(cookies).__name__} refused")
 
 
 def user_agent(contact: str) -> str:

@@ -64,7 +64,7 @@ def _wait(value: bytes, headers: Headers, now: datetime) -> timedelta | None:
     until = http_date(text)
     if until is None:
         return None
-    return until - (http_date((first(headers, b"date") or b"").decode("latin-1")) or now)
+    return until - (_date(headers, b"date") or now)
 
 
 def http_date(text: str) -> datetime | None:
@@ -99,9 +99,13 @@ def _seconds(text: str) -> int | None:
 
 
 def _expires(headers: Headers) -> int | None:
-    expires, date = (
-        http_date((first(headers, name) or b"").decode("latin-1")) for name in (b"expires", b"date")
-    )
+    expires = _date(headers, b"expires")
+    date = _date(headers, b"date") if expires is not None else None
     if expires is None or date is None:
         return None
     return min(_LONGEST, max(0, int((expires - date).total_seconds())))
+
+
+def _date(headers: Headers, name: bytes) -> datetime | None:
+    value = first(headers, name)
+    return None if value is None else http_date(value.decode("latin-1"))

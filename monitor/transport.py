@@ -15,12 +15,13 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 import httpx
-from aiohappyeyeballs import SocketFactoryType
+from aiohappyeyeballs import AddrInfoType, SocketFactoryType
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
@@ -68,7 +69,7 @@ class Transport(httpx.AsyncBaseTransport):
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 resolver=resolver,
-                socket_factory=socket_factory,
+                socket_factory=_counted(socket_factory),
                 ssl=tls,
                 use_dns_cache=False,
                 limit=0,  # the scheduler decides how many polls run
@@ -76,6 +77,7 @@ class Transport(httpx.AsyncBaseTransport):
                 keepalive_timeout=5,
             ),
             request_class=_ExactRequest,
+            middlewares=(_once,),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=limits.connect, sock_read=limits.silence
@@ -94,17 +96,21 @@ class Transport(httpx.AsyncBaseTransport):
             httpx.TransportError: whatever went wrong; `DialBlocked`, `NameUnknown` and
                 `TlsFailed` where the caller may want to know.
         """
-        with _translated():
-            answer = await self._session.request(
-                request.method,
-                URL(str(request.url), encoded=True),
-                headers=[
-                    (name.decode("ascii"), value.decode("latin-1"))
-                    for name, value in request.headers.raw
-                ],
-                data=await request.aread() or None,
-                allow_redirects=False,
-            )
+        dialled = _dialled.set([])
+        try:
+            with _translated():
+                answer = await self._session.request(
+                    request.method,
+                    _target(request.url),
+                    headers=[
+                        (name.decode("ascii"), value.decode("latin-1"))
+                        for name, value in request.headers.raw
+                    ],
+                    data=await request.aread() or None,
+                    allow_redirects=False,
+                )
+        finally:
+            _dialled.reset(dialled)
         return self._response(answer)
 
     def _response(self, answer: aiohttp.ClientResponse) -> httpx.Response:
@@ -119,6 +125,47 @@ class Transport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close every connection."""
         await self._session.close()
+
+
+def _target(url: httpx.URL) -> URL:
+    """The URL in aiohttp's terms, put together from parts: host and port are read by one parser
+    only. A user and password inside the URL are httpx's to send."""
+    path, _, query = url.raw_path.decode("ascii").partition("?")
+    return URL.build(
+        scheme=url.scheme,
+        host=url.raw_host.decode("ascii"),
+        port=url.port,
+        path=path,
+        query_string=query,
+        encoded=True,
+    )
+
+
+_dialled: ContextVar[list[AddrInfoType]] = ContextVar("dialled")
+"""What the request under way had to dial: nothing, where it went over a kept connection."""
+
+
+def _counted(socket_factory: SocketFactoryType) -> SocketFactoryType:
+    def made(info: AddrInfoType) -> socket.socket:
+        _dialled.get().append(info)
+        return socket_factory(info)
+
+    return made
+
+
+async def _once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Ask a server that hangs up a second time only where a kept connection had gone stale:
+    aiohttp would ask again in any case, and the publisher would see two requests for one."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        if _dialled.get():
+            raise aiohttp.ClientPayloadError(str(error)) from error
+        raise
 
 
 class _Body(httpx.AsyncByteStream):
@@ -194,6 +241,8 @@ def _as_httpx(error: aiohttp.ClientError) -> httpx.TransportError:
     if isinstance(error, aiohttp.ClientConnectorError):
         return _as_connect_error(error)
     match error:
+        case aiohttp.ConnectionTimeoutError():
+            return httpx.ConnectTimeout("no connection in time")
         case aiohttp.ServerTimeoutError():
             return httpx.ReadTimeout("no answer in time")
         case aiohttp.InvalidURL():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from urllib.parse import quote
 
 import httpx
@@ -14,6 +15,8 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 # What browsers and parsers disagree about: a backslash may or may not end the host.
 _AMBIGUOUS = re.compile(r"[\\\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff]")
 
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,254}")
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")  # a last label that is one means an address
 _ASCII = "".join(map(chr, range(0x80)))
 
 
@@ -66,12 +69,27 @@ def joined(base: httpx.URL, location: bytes) -> httpx.URL:
 def _require_askable(url: httpx.URL) -> None:
     if url.scheme not in _DEFAULT_PORTS:
         raise BadUrl(f"the URL begins with {url.scheme or 'no scheme'}, not with http or https")
-    if not url.host.strip("."):
-        raise BadUrl("the URL names no host")
     if url.userinfo:
         raise BadUrl("the URL holds a user or password; these belong under auth:")
-    if url.port == 0 or (url.port or 0) > 65535:
-        raise BadUrl("the URL names a port that does not exist")
+    if url.port == 0:
+        raise BadUrl("the URL names port 0, which does not exist")
+    _require_plain_host(url.raw_host.decode("ascii"))
+
+
+def _require_plain_host(host: str) -> None:
+    """A name or an address in its usual form: other spellings mean different things to
+    different programs (E3)."""
+    if not host.strip("."):
+        raise BadUrl("the URL names no host")
+    last = host.rstrip(".").rpartition(".")[2]
+    if _NAME.fullmatch(host) and not _NUMBER.fullmatch(last):
+        return
+    try:
+        ip_address(host)
+    except ValueError:
+        raise BadUrl(
+            f"{host[:80]} is neither a host name nor an address in its usual form"
+        ) from None
 
 
 def origin(url: httpx.URL) -> Origin:
