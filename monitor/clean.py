@@ -76,6 +76,11 @@ def loose(text: str, cap: int = TEXT_CAP) -> str:
     return cut(_folded(_text_of(text) if _KNOWN_TAG.search(text) else _decoded(text)), cap)
 
 
+def label(text: str) -> str:
+    """A name or a tag: short, and without characters that take no room."""
+    return visible(loose(text, LABEL_CAP)) if text else ""
+
+
 def visible(text: str) -> str:
     """The cleaned text without characters that take no room: for titles, names and labels."""
     return " ".join(_INVISIBLE.sub("", text).split())

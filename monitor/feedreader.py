@@ -7,7 +7,7 @@ feed was fetched from; links are resolved here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -117,12 +117,11 @@ class _Reader:
 
     def _entry(self, raw: _Raw) -> _Entry | None:
         title = clean.visible(self._text(raw, "title", clean.TITLE_CAP))
-        summary = self._text(raw, "summary", clean.TEXT_CAP)
-        content = self._content(raw)
-        link = _alternate(raw)
+        summary, content = self._summary_and_content(raw)
+        link = self._written(_alternate(raw))
         if not (title or summary or content or link):
             return None
-        guid = self._guid(raw)
+        guid = self._written(_str(raw, "id"))
         item = Item(
             key="",
             key_version=KEY_VERSION,
@@ -130,18 +129,18 @@ class _Reader:
             title=title,
             url=self._url(raw, link, guid),
             summary=summary,
-            content="" if content == summary else content,
-            author=_author(raw),
-            tags=_tags(raw),
+            content=content,
+            author=self._author(raw),
+            tags=self._tags(raw),
             published=_published(raw, self._task.now),
             source=self._source(raw),
-            lang=self._language(raw, f"{title}\n{summary or content}"),
+            lang=self._language(raw, f"{title}\n{summary}"),
         )
-        return _Entry(Identifiers(guid, link, title, summary or content), item)
+        return _Entry(Identifiers(guid, link, title, summary), item)
 
-    def _guid(self, raw: _Raw) -> str:
-        guid = _str(raw, "id").strip()
-        return _unescaped(guid) if self._lenient else guid
+    def _written(self, text: str) -> str:
+        """The text of an element that holds no markup, whichever parser read it."""
+        return _unescaped(text.strip()) if self._lenient else text.strip()
 
     def _url(self, raw: _Raw, link: str, guid: str) -> str:
         original = clean.link(_str(raw, "feedburner_origlink"))
@@ -149,6 +148,16 @@ class _Reader:
 
     def _text(self, raw: _Raw, name: str, cap: int) -> str:
         return self._cleaned(_str(raw, name), _str(_dict(raw, f"{name}_detail"), "type"), cap)
+
+    def _summary_and_content(self, raw: _Raw) -> tuple[str, str]:
+        """Two texts that differ; an entry that has but one has a summary."""
+        content = self._content(raw)
+        if "summary_detail" not in raw and "content" in raw:
+            return content, ""  # what stands in summary is feedparser's copy of the content
+        summary = self._text(raw, "summary", clean.TEXT_CAP)
+        if not summary:
+            return content, ""
+        return summary, "" if content == summary else content
 
     def _content(self, raw: _Raw) -> str:
         texts = dict.fromkeys(
@@ -161,12 +170,27 @@ class _Reader:
     def _cleaned(self, text: str, kind: str, cap: int) -> str:
         if kind in _HTML_TYPES or kind.endswith(("/xml", "+xml")):
             return clean.markup(text, cap)
-        if self._version.startswith("atom"):
+        if self._version.startswith("atom") and kind in ("", "text/plain"):
             return clean.plain(text, cap)
         return clean.loose(text, cap)
 
+    def _author(self, raw: _Raw) -> str:
+        authors = _dicts(raw, "authors")[:10]
+        names = [_str(one, "name") or _str(one, "email") for one in authors]
+        labels = self._labels(names if any(names) else [_str(raw, "author")])
+        return clean.cut(", ".join(labels), clean.LABEL_CAP)
+
+    def _tags(self, raw: _Raw) -> tuple[str, ...]:
+        tags = _dicts(raw, "tags")[:MOST_TAGS]
+        return self._labels(_str(tag, part) for tag in tags for part in ("term", "label"))
+
+    def _labels(self, texts: Iterable[str]) -> tuple[str, ...]:
+        """Short texts, each once."""
+        cleaned = (clean.label(self._written(text)) for text in texts)
+        return tuple(dict.fromkeys(filter(None, cleaned)))[:MOST_TAGS]
+
     def _source(self, raw: _Raw) -> str:
-        own = clean.visible(clean.loose(_str(_dict(raw, "source"), "title"), clean.LABEL_CAP))
+        own = clean.label(self._written(_str(_dict(raw, "source"), "title")))
         return own or self._task.source or clean.cut(self._title, clean.LABEL_CAP)
 
     def _language(self, raw: _Raw, text: str) -> str:
@@ -211,23 +235,6 @@ def _alternate(raw: _Raw) -> str:
 
 def _is_text(kind: str) -> bool:
     return not kind or kind.startswith("text/") or kind.endswith(("/xml", "+xml"))
-
-
-def _author(raw: _Raw) -> str:
-    authors = _dicts(raw, "authors")[:10]
-    names = [_str(one, "name") or _str(one, "email") for one in authors]
-    if not any(names):
-        names = [_str(raw, "author")]
-    cleaned = (clean.visible(clean.loose(name, clean.LABEL_CAP)) for name in names)
-    return clean.cut(", ".join(dict.fromkeys(filter(None, cleaned))), clean.LABEL_CAP)
-
-
-def _tags(raw: _Raw) -> tuple[str, ...]:
-    tags = (
-        _str(tag, part) for tag in _dicts(raw, "tags")[:MOST_TAGS] for part in ("term", "label")
-    )
-    cleaned = (clean.visible(clean.loose(tag, clean.LABEL_CAP)) for tag in tags if tag)
-    return tuple(dict.fromkeys(filter(None, cleaned)))[:MOST_TAGS]
 
 
 def _published(raw: _Raw, now: datetime | None) -> datetime | None:

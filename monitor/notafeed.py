@@ -7,8 +7,8 @@ import re
 
 from monitor import clean
 
-# The first element of the document: what stands before it are declarations and comments.
-_ROOT = re.compile(r"(?:\s+|<[!?][^>]*>)*<(?:[\w.-]+:)?([A-Za-z_][\w.-]{0,60})[\s>/]")
+_MISC = re.compile(r"\s+|<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)|<![^>]*(?:>|\Z)", re.DOTALL)
+_ELEMENT = re.compile(r"<(?:[\w.-]+:)?([A-Za-z_][\w.-]{0,60})[\s>/]")
 _DOCTYPE_HTML = re.compile(r"<!doctype\s+html", re.IGNORECASE)
 _PAGE = frozenset(("html", "head", "body"))
 _PIECE = frozenset(("a", "b", "br", "center", "div", "font", "h1", "h2", "iframe", "img", "meta"))
@@ -18,8 +18,8 @@ _HTML_TITLE = re.compile(r"<title[^>]{0,200}>([^<]{0,500})", re.IGNORECASE)
 _PASSWORD = re.compile(r"<input[^>]{0,300}type=[\"']?password", re.IGNORECASE)
 _LOOKED_AT = 200_000
 
-_PROLOG = re.compile(r"<[A-Za-z_]")
-_ENTITY = re.compile(r"<!ENTITY\s+(%\s+)?([^\s>]{1,100})\s+([^>]*)>", re.IGNORECASE)
+_NOT_DECLARED = re.compile(r"<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)", re.DOTALL)
+_ENTITY = re.compile(r"<!ENTITY\s+(%\s+)?([^\s>]{1,100})\s+([^>]*)>")
 # The Latin, symbol and special characters of XHTML, which old RSS 1.0 guides told people to name.
 _W3C = re.compile(r"PUBLIC\s+[\"']-//W3C//ENTITIES ", re.IGNORECASE)
 _LONGEST_VALUE = 1_000
@@ -32,11 +32,9 @@ def refusal(text: str) -> str:
     Declarations of characters (``<!ENTITY nbsp "&#160;">``) are common and harmless; entities that
     name a file, an address or each other are there to read files or to fill the memory.
     """
-    start = _PROLOG.search(text)
-    prolog = text[: start.start()] if start else text
-    if "<!ENTITY" not in prolog.upper():
+    if "<!ENTITY" not in text:
         return ""
-    declared = list(_ENTITY.finditer(prolog))
+    declared = list(_ENTITY.finditer(_NOT_DECLARED.sub("", text)))
     if len(declared) > _MOST_ENTITIES:
         return f"an XML document that declares {len(declared)} entities"
     for parameter, name, value in (found.groups() for found in declared):
@@ -53,7 +51,10 @@ def refusal(text: str) -> str:
 
 def root(text: str) -> str:
     """The name of the first element, in lower case and without its prefix."""
-    found = _ROOT.match(text.lstrip()[:_LOOKED_AT])
+    position = 0
+    while misc := _MISC.match(text, position, _LOOKED_AT):
+        position = misc.end()
+    found = _ELEMENT.match(text, position)
     return found[1].lower() if found else ""
 
 
