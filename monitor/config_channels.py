@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
+from urllib.parse import unquote
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
@@ -99,11 +101,12 @@ def read_channel(reader: Reader, key: Text, node: Node) -> ChannelConfig | None:
         return None
     entries = {name.value: (name, value) for name, value in reader.entries(table)}
     kind = _kind(reader, key, entries, what)
-    common = _common(reader, entries, what)
-    if kind is None:
+    model = settings_model(kind) if kind else None
+    names = _names(model) if model else ()
+    common = _common(reader, entries, names, what)
+    if kind is None or model is None:
         return None
-    model = settings_model(kind)
-    own = _own(reader, model, entries, f"{what} of type {kind}")
+    own = _own(reader, names, entries, f"{what} of type {kind}")
     settings = None if own.failed else _validated(reader, key, model, own, what)
     if settings is None:
         return None
@@ -129,10 +132,15 @@ def _kind(reader: Reader, key: Text, entries: Entries, what: str) -> str | None:
     return None
 
 
-def _common(reader: Reader, entries: Entries, what: str) -> dict[str, Any]:
+def _names(model: type[BaseModel]) -> tuple[str, ...]:
+    """The keys of a kind's own, as YAML writes them."""
+    return tuple(info.alias or name for name, info in model.model_fields.items())
+
+
+def _common(reader: Reader, entries: Entries, names: tuple[str, ...], what: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, (key, node) in entries.items():
-        if name in CHANNEL and name != "type":
+        if name in CHANNEL and name not in names and name != "type":
             read = reader.known(key, CHANNEL, what)
             value = read(reader, node) if read else None
             if value is not None:
@@ -150,9 +158,8 @@ def _as_retry(name: str, text: str) -> Any:
     return values.number(text) if name == "factor" else values.period(text)
 
 
-def _own(reader: Reader, model: type[BaseModel], entries: Entries, what: str) -> _Own:
-    names = [info.alias or name for name, info in model.model_fields.items()]
-    given = {name: entry for name, entry in entries.items() if name not in CHANNEL}
+def _own(reader: Reader, names: tuple[str, ...], entries: Entries, what: str) -> _Own:
+    given = {name: at for name, at in entries.items() if name in names or name not in CHANNEL}
     own = _Own({}, {name: node for name, (_key, node) in given.items()})
     for name, (key, node) in given.items():
         if name not in names:
@@ -191,7 +198,7 @@ def _validated(
     try:
         return model.model_validate(own.plain)
     except ValidationError as error:
-        stand_in = _with_stand_ins(model, own)
+        stand_in = _with_stand_ins(model, own) if own.absent else None
         if stand_in is not None:
             return stand_in
         _tell(reader, key, own, what, error)
@@ -200,15 +207,22 @@ def _validated(
 
 def _with_stand_ins(model: type[BaseModel], own: _Own) -> BaseModel | None:
     """The model with a value of the right shape for what only the service has."""
-    for shape in _SHAPES if own.absent else ():
-        plain = own.plain
-        for name in own.absent:
-            plain = _replaced(plain, placeholder(name), shape(name))
-        try:
-            return model.model_validate(plain)
-        except ValidationError:
-            continue
-    return None
+    plain = own.plain
+    for name in own.absent:
+        shaped = (_replaced(plain, placeholder(name), shape(name)) for shape in _SHAPES)
+        plain = min((plain, *shaped), key=partial(_count_wrong, model))
+    try:
+        return model.model_validate(plain)
+    except ValidationError:
+        return None
+
+
+def _count_wrong(model: type[BaseModel], plain: Any) -> int:
+    try:
+        model.model_validate(plain)
+    except ValidationError as error:
+        return error.error_count()
+    return 0
 
 
 def _as_address(name: str) -> str:
@@ -256,9 +270,23 @@ def _keep_secret(reader: Reader, settings: BaseModel, own: _Own) -> None:
     """Remember what is secret, and warn where it is written out for all to read."""
     secret = set(_secrets(settings))
     reader.findings.secret_values |= secret
+    for value in secret:
+        reader.findings.secret_values.update(_telling_parts(value))
     for text in own.literal:
         if text.value in secret:
             reader.warn_of_literal(text)
+
+
+def _telling_parts(secret: str) -> Iterator[str]:
+    """What of a secret address must not show up on its own: its password, its path."""
+    scheme, separator, rest = secret.partition("://")
+    if scheme and separator:
+        authority, slash, path = rest.partition("/")
+        _user, colon, password = authority.rpartition("@")[0].partition(":")
+        if colon and password:
+            yield from (password, unquote(password))
+        if len(path) >= 16:
+            yield slash + path
 
 
 def _secrets(value: Any) -> Iterator[str]:

@@ -119,7 +119,9 @@ class Rules:
                 reader.wrong(node, message, _IN_QUOTES)
                 return
         reader.fields(node, RULE, f"rule '{shown(key.value)}'")
-        reader.wrong(key, f"rule '{shown(key.value)}' has no match:", "write what to match")
+        reader.wrong(
+            key, f"rule '{shown(key.value)}' has no match", "write match: and an expression"
+        )
 
     def _warn_of_comment(self, reader: Reader, text: Text) -> None:
         found = _COMMENT.match(reader.source.text, text.end) if not text.style else None

@@ -16,9 +16,8 @@ import os
 import re
 import stat
 from bisect import bisect_right
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -31,8 +30,16 @@ MAX_DEPTH = 20
 _MAX_REPAIRS = 20
 _REPAIRABLE = 1024 * 1024  # a bigger file is told its first fault only: every repair reads it anew
 _LONGEST_SHOWN = 400
-_NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_FOREIGN = re.compile(
+    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)
 _UNSHOWABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_PASSWORD = re.compile(
+    r"""(?<=:)(?!//)[^\s/@:"']+(?=@)  # in the user part of a URL
+    |(?<=password:[ ])[^\s"',}]+|(?<=password:[ ]["'])[^"']+
+    |(?<=secret:[ ])[^\s"',}\[]+|(?<=secret:[ ]["'])[^"']+""",
+    re.VERBOSE,
+)
 _LINE_END = re.compile(r"\r\n?|\n")
 _BROKEN = "?"
 
@@ -96,6 +103,11 @@ class Source:
         self.mistakes = mistakes
         self._starts: list[int] | None = None
 
+    @property
+    def readable(self) -> bool:
+        """Whether the file could be read to its end, if with mistakes."""
+        return self.root is not None or not self.mistakes
+
     def place(self, offset: int) -> tuple[int, int]:
         """Line and column, from 1, of a character of the file."""
         if self._starts is None:
@@ -104,12 +116,17 @@ class Source:
         return line, offset - self._starts[line - 1] + 1
 
     def line(self, number: int) -> str:
-        """A line as it may be shown in a terminal; empty when it is too long to be of help."""
+        """A line as it may be shown in a terminal or a log; empty when it is too long to help.
+
+        Passwords written out in it are covered, sign for sign, so that columns stay true.
+        """
         self.place(0)
         starts = self._starts or [0]
         end = starts[number] if number < len(starts) else len(self.text)
         line = self.text[starts[number - 1] : end].rstrip("\r\n")
-        return "" if len(line) > _LONGEST_SHOWN else _UNSHOWABLE.sub("\ufffd", line)
+        if len(line) > _LONGEST_SHOWN:
+            return ""
+        return _UNSHOWABLE.sub("\ufffd", _PASSWORD.sub(_covered, line))
 
     def at(self, offset: int) -> str:
         """``file:line:column``."""
@@ -129,6 +146,10 @@ class Source:
         source = self.text[text.start : text.end]
         offset = min(offset, len(text.value.rstrip()))
         return text.start + _walk(source, text.value, text.style, offset)
+
+
+def _covered(found: re.Match[str]) -> str:
+    return found[0] if found[0].startswith("$") else "•" * len(found[0])
 
 
 def read(path: Path, name: str) -> Source:
@@ -154,11 +175,12 @@ def read_bytes(raw: bytes, name: str) -> Source:
 
 def read_text(text: str, name: str) -> Source:
     """Read a text; ``name`` is what messages call it."""
-    foreign = _NOT_YAML.search(text)
+    foreign = _FOREIGN.search(text)
     if foreign:
         source = Source(name, text)
         code = f"U+{ord(foreign[0]):04X}"
-        wrong = source.mistake(foreign.start(), f"holds the control character {code}", "delete it")
+        kind = "line separator" if foreign[0] in "\x85\u2028\u2029" else "control character"
+        wrong = source.mistake(foreign.start(), f"holds the {kind} {code}", "delete it")
         return Source(name, text, None, (wrong,))
     return _read_nodes(text, name)
 
@@ -227,7 +249,10 @@ class _StopError(Exception):
 
 
 class _Builder:
-    """Builds nodes from events, without recursion, within the limits."""
+    """Builds nodes from events, without recursion, within the limits.
+
+    Events are typed Any: their marks are never None here, which PyYAML's stubs do not know.
+    """
 
     def __init__(self, source: Source, broken: set[int]) -> None:
         self.source = source
@@ -239,29 +264,34 @@ class _Builder:
         self._documents = 0
 
     def build(self, text: str) -> None:
-        for event in self._bounded(text):
-            mark = _index(event.start_mark)
-            if isinstance(event, yaml.ScalarEvent):
+        """Read ``text``; a file may hold a million nodes, so the common events come first."""
+        loader = yaml.CSafeLoader(text)
+        for _ in range(MAX_NODES):
+            if not loader.check_event():
+                return
+            event: Any = loader.get_event()
+            kind = type(event)
+            if kind is yaml.ScalarEvent:
                 self._add(self._text(event, text))
-            elif isinstance(event, yaml.MappingStartEvent):
-                self._start(Table([], mark), event)
-            elif isinstance(event, yaml.SequenceStartEvent):
-                self._start(Items([], mark), event)
-            elif isinstance(event, yaml.CollectionEndEvent):
+            elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
                 self._open.pop()
                 self._keys.pop()
-            elif isinstance(event, yaml.AliasEvent):
-                self._wrong(mark, *yaml_faults.alias(text, mark))
-                self._add(Text("x", mark, _index(event.end_mark), _BROKEN))
-            elif isinstance(event, yaml.DocumentStartEvent):
-                self._document(mark)
+            elif kind is yaml.MappingStartEvent:
+                self._start(Table([], event.start_mark.index), event)
+            elif kind is yaml.SequenceStartEvent:
+                self._start(Items([], event.start_mark.index), event)
+            else:
+                self._rarely(event, text)
+        self._wrong(0, f"holds more than {MAX_NODES:,} values", "split it")
+        raise _StopError
 
-    def _bounded(self, text: str) -> Iterator[yaml.Event]:
-        for count, event in enumerate(yaml.parse(text, Loader=yaml.CSafeLoader)):
-            if count > MAX_NODES:
-                self._wrong(_index(event.start_mark), f"more than {MAX_NODES:,} values", "split it")
-                raise _StopError
-            yield event
+    def _rarely(self, event: Any, text: str) -> None:
+        mark, kind = event.start_mark.index, type(event)
+        if kind is yaml.AliasEvent:
+            self._wrong(mark, *yaml_faults.alias(text, mark))
+            self._add(Text("x", mark, event.end_mark.index, _BROKEN))
+        elif kind is yaml.DocumentStartEvent:
+            self._document(mark)
 
     def _document(self, mark: int) -> None:
         self._documents += 1
@@ -269,7 +299,7 @@ class _Builder:
             self._wrong(mark, "a second document begins here", "put it into a file of its own")
             raise _StopError
 
-    def _start(self, node: Items | Table, event: yaml.CollectionStartEvent) -> None:
+    def _start(self, node: Items | Table, event: Any) -> None:
         if event.anchor is not None or event.tag is not None:
             self._wrong(node.start, *yaml_faults.property_of(self.source.text, node.start))
         self._add(node)
@@ -279,8 +309,8 @@ class _Builder:
         self._open.append(node)
         self._keys.append(None)
 
-    def _text(self, event: yaml.ScalarEvent, text: str) -> Text:
-        start, end = _index(event.start_mark), _index(event.end_mark)
+    def _text(self, event: Any, text: str) -> Text:
+        start, end = event.start_mark.index, event.end_mark.index
         if event.anchor is not None or event.tag is not None:
             self._wrong(start, *yaml_faults.property_of(text, start))
             return Text("x", start, end, _BROKEN)
@@ -294,9 +324,7 @@ class _Builder:
         parent = self._open[-1]
         if isinstance(parent, Items):
             parent.items.append(node)
-            return
-        key = self._keys[-1]
-        if key is None:
+        elif (key := self._keys[-1]) is None:
             self._keys[-1] = self._key(node)
         else:
             parent.entries.append((key, node))
@@ -313,16 +341,6 @@ class _Builder:
 
     def _wrong(self, offset: int, message: str, hint: str = "") -> None:
         self.mistakes.append(self.source.mistake(offset, message, hint))
-
-
-class _Mark(Protocol):
-    """A place as both parsers of PyYAML give it."""
-
-    index: int
-
-
-def _index(mark: _Mark | None) -> int:
-    return mark.index if mark else 0
 
 
 def _walk(source: str, value: str, style: str, offset: int) -> int:

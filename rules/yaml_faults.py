@@ -72,8 +72,7 @@ def explain(text: str, error: yaml.MarkedYAMLError) -> Fault:
         at = text.index("\t", begin)
         return Fault(at, "a tab; YAML indents with spaces only", "write spaces", None)
     return (
-        _separator(text, begin)
-        or _secret_in_braces(text, begin)
+        _secret_in_braces(text, begin)
         or _escape(text, at, error)
         or _value(text, begin, at)
         or _in_flow(text, at)
@@ -113,15 +112,6 @@ def _line_end(text: str, at: int) -> int:
 def _indentation(text: str, begin: int) -> str:
     line = text[begin : _line_end(text, begin)]
     return line[: len(line) - len(line.lstrip())]
-
-
-def _separator(text: str, begin: int) -> Fault | None:
-    """YAML ends a line at characters that no editor shows as a line end."""
-    for at in range(begin, _line_end(text, begin)):
-        if text[at] in "\x85\u2028\u2029":
-            message = f"holds the invisible line separator U+{ord(text[at]):04X}"
-            return Fault(at, message, "delete it", None)
-    return None
 
 
 def _secret_in_braces(text: str, begin: int) -> Fault | None:
