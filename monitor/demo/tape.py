@@ -1,0 +1,82 @@
+"""Lines in the terminal: a label, and text beside it that is wrapped to the terminal's width.
+
+Colours where the terminal has them; where it has none, matched words stand between asterisks.
+Nothing is written that the terminal's encoding cannot show without a replacement sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.text import Text
+
+from monitor.demo.receivers import Run
+
+_LABEL = 11
+_NARROWEST = 16
+
+
+class Tape:
+    """Prints labelled lines. ``printed`` counts them, for the pace of reading."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.printed = 0
+        self._plain = console.color_system is None
+        self._unicode = console.encoding.lower().startswith("utf")
+
+    def sign(self, fine: str, plain: str) -> str:
+        """``fine`` where the encoding has it, else ``plain``."""
+        return fine if self._unicode else plain
+
+    @property
+    def dot(self) -> str:
+        """What stands between two facts."""
+        return self.sign(" · ", " - ")
+
+    def blank(self) -> None:
+        """An empty line."""
+        self._print(Text())
+
+    def rule(self, title: str) -> None:
+        """A heading."""
+        self.blank()
+        self._print(Text(title, "bold"))
+
+    def row(
+        self, label: str, style: str, lines: Iterable[Text], *, bar: str = "", most: int = 99
+    ) -> None:
+        """``label`` beside the first of ``lines``; each is wrapped, at most ``most`` lines deep,
+        and begins with ``bar``."""
+        indent = _LABEL if self.console.width >= 50 else 2
+        width = max(self.console.width - indent - len(bar), _NARROWEST)
+        head = Text(f"{label:<{indent}}", style)
+        if len(label) >= indent:  # narrow: the label has a line of its own
+            self._print(Text(label, style))
+            head = Text(" " * indent)
+        for line in lines:
+            for part in self._wrapped(line, width, most):
+                self._print(Text.assemble(head, (bar, "dim"), part))
+                head = Text(" " * indent)
+
+    def _wrapped(self, line: Text, width: int, most: int) -> list[Text]:
+        parts = list(line.wrap(self.console, width)) or [Text()]
+        if len(parts) > most:
+            parts = parts[:most]
+            parts[-1].truncate(width - 3)
+            parts[-1].append(self.sign("…", "..."))
+        return parts
+
+    def _print(self, line: Text) -> None:
+        line.rstrip()
+        self.console.print(line, soft_wrap=True, highlight=False)
+        self.printed += 1
+
+    def marked(self, runs: Iterable[Run], base: str = "", mark: str = "bold yellow") -> Text:
+        """Runs of text, the bold ones so that they are seen."""
+        text = Text(style=base)
+        for run in runs:
+            shown = f"*{run.text}*" if run.bold and self._plain else run.text
+            text.append(shown, mark if run.bold else "")
+        return text
