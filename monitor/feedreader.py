@@ -62,6 +62,7 @@ def read(task: ParseTask, detector: Detector) -> Parsed | NotAFeed:
     text = xmltext.legal(text)
     if not text or notafeed.is_page(text) or "<" not in text[:4096]:
         return NotAFeed(notafeed.looks_like(text))
+    text, more = xmltext.first_entries(text, MOST_ENTRIES)
     raw = feedparser.parse(
         BytesIO(text.encode("utf-8", "replace")),
         response_headers=dict(_HEADERS),
@@ -71,7 +72,8 @@ def read(task: ParseTask, detector: Detector) -> Parsed | NotAFeed:
     version = raw.get("version") or _unknown_version(raw["entries"], text)
     if not version:
         return NotAFeed(notafeed.looks_like(text))
-    return _Reader(task, detector, raw, version, text).parsed()
+    parsed = _Reader(task, detector, raw, version, text).parsed()
+    return replace(parsed, dropped=parsed.dropped + more)
 
 
 def _unknown_version(entries: Sequence[object], text: str) -> str:

@@ -164,19 +164,21 @@ class _Worker:
         return self._process
 
     def kill(self) -> None:
-        """End the process now."""
-        if self._process is not None:
+        """End the process now.
+
+        Not by ``Process.kill``: that reaps a process which has just ended, and asyncio, which
+        waits for it in a thread of its own, then makes up an exit code.
+        """
+        if self._process is not None and self._process.returncode is None:
             with suppress(ProcessLookupError):
-                self._process.kill()
+                os.kill(self._process.pid, signal.SIGKILL)
 
     async def buried(self) -> int:
         """End the process, wait for its end and forget it; its exit code."""
+        self.kill()
         process, self._process = self._process, None
         if process is None:
             return 0
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
         if process.stdin is not None:
             process.stdin.close()
         return await process.wait()

@@ -39,21 +39,30 @@ def main(parent: int, seconds: int, megabytes: int) -> None:
     )
 
     read = _reader()
+    # Made now: when memory has run out, there is none to make it from.
+    too_big = frame(
+        result_to_bytes(ParseFailed("memory", f"the document needs over {megabytes} MB to parse"))
+    )
     _allow_memory(megabytes)
     _write(frame(b""))
-    while (payload := _next_task(sys.stdin.buffer)) is not None:
+    while _is_slim(megabytes) and (payload := _next_task(sys.stdin.buffer)) is not None:
         _write(TAKEN)
         _allow_time(seconds)
         try:
             answer = result_to_bytes(read(task_from_bytes(payload)))
         except MemoryError:
-            message = f"the document needs more than {megabytes} MB to parse"
-            _write(frame(result_to_bytes(ParseFailed("memory", message))))
-            return  # what is left of the memory is not fit for another task
+            os.write(sys.stdout.fileno(), too_big)
+            return
         except Exception as error:  # noqa: BLE001 - feedparser raises a dozen kinds; any costs one task
             name = type(error).__name__
             answer = result_to_bytes(ParseFailed("crashed", f"the parser failed: {name}"))
         _write(frame(answer))
+
+
+def _is_slim(megabytes: int) -> bool:
+    """One huge document must not keep its memory for ever: the pool starts another worker."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * resource.getpagesize() < (megabytes << 20) // 2
 
 
 def _belong_to(parent: int) -> None:

@@ -20,6 +20,17 @@ _TOKEN = re.compile(
     r"|<(?P<end>/?)(?:[\w.-]+:)?(?P<name>item|entry|rss|feed|rdf)(?=[\s>/]|\Z)[^>]*(?P<close>>|\Z)",
     re.IGNORECASE | re.DOTALL,
 )
+_ENTRY_END = re.compile(r"</(?:[\w.-]+:)?(?:item|entry)\s*>", re.IGNORECASE)
+
+
+def first_entries(text: str, most: int) -> tuple[str, int]:
+    """The document without what follows its first ``most`` entries, and how many that are."""
+    if text.count("</") <= most:
+        return text, 0
+    ends = [found.end() for found in _ENTRY_END.finditer(text)]
+    if len(ends) <= most:
+        return text, 0
+    return text[: ends[most - 1]] + text[ends[-1] :], len(ends) - most
 
 
 def legal(text: str) -> str:
