@@ -71,8 +71,8 @@ def _require_askable(url: httpx.URL) -> None:
         raise BadUrl(f"the URL begins with {url.scheme or 'no scheme'}, not with http or https")
     if url.userinfo:
         raise BadUrl("the URL holds a user or password; these belong under auth:")
-    if url.port == 0:
-        raise BadUrl("the URL names port 0, which does not exist")
+    if url.port is not None and not 0 < url.port < 65536:
+        raise BadUrl(f"the URL names port {url.port}, which does not exist")
     _require_plain_host(url.raw_host.decode("ascii"))
 
 
@@ -82,14 +82,18 @@ def _require_plain_host(host: str) -> None:
     if not host.strip("."):
         raise BadUrl("the URL names no host")
     last = host.rstrip(".").rpartition(".")[2]
-    if _NAME.fullmatch(host) and not _NUMBER.fullmatch(last):
-        return
+    is_name = _NAME.fullmatch(host) and not _NUMBER.fullmatch(last)
+    if not is_name and not _is_address(host):
+        raise BadUrl(f"{host[:80]} is neither a host name nor an address in its usual form")
+
+
+def _is_address(host: str) -> bool:
+    """Whether this is an address, without a zone: a zone means something on one machine only."""
     try:
         ip_address(host)
     except ValueError:
-        raise BadUrl(
-            f"{host[:80]} is neither a host name nor an address in its usual form"
-        ) from None
+        return False
+    return "%" not in host
 
 
 def origin(url: httpx.URL) -> Origin:
