@@ -2,5 +2,15 @@
 
 from rules.document import Document, Span
 from rules.errors import Mistake, RuleErrors
+from rules.ruleset import Match, RuleSet, compile_rules, evaluate
 
-__all__ = ["Document", "Mistake", "RuleErrors", "Span"]
+__all__ = [
+    "Document",
+    "Match",
+    "Mistake",
+    "RuleErrors",
+    "RuleSet",
+    "Span",
+    "compile_rules",
+    "evaluate",
+]

@@ -1,0 +1,630 @@
+"""Expressions from text to tree, with every mistake at its place.
+
+    expression = either
+    either     = all { ("OR" | "|") all }
+    all        = sign { ["AND"] sign }
+    sign       = { "NOT" | "-" } near
+    near       = primary [ ("NEAR" | "ONEAR") [ "/" number ] primary ]
+    primary    = "(" either ")" | "ATLEAST/" number "(" either { "," either } ")"
+               | field ":" primary | term
+    term       = ["=" | "~"] ( word | '"' words '"' [ "~" number ] ) | "/" regex "/" ["c"]
+               | "@" group
+
+Terms are read where they stand, by `rules.terms`. Reading takes time in proportion to the length,
+and its depth is bounded by the limit of brackets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from rules import foreign
+from rules import text as words
+from rules.errors import Mistake
+from rules.expression import (
+    ANYWHERE,
+    FIELDS,
+    WHOLE,
+    And,
+    AtLeast,
+    Group,
+    Leaf,
+    Near,
+    Node,
+    Not,
+    Or,
+    Phrase,
+    Term,
+)
+from rules.terms import Mark, TermError, Written, read_regex, read_whole, read_words
+
+LONGEST = 20_000
+MOST_TERMS = 2_000
+DEEPEST = 100
+FARTHEST = 100
+NEAR_BY = 10
+_MOST_MISTAKES = 10
+
+# --- characters that count as others ---------------------------------------------------------
+
+_SAME = (
+    dict(zip("（），：｜＊＝～＠＋！？＆", "(),:|*=~@+!?&", strict=True))
+    | dict.fromkeys(words.QUOTES, '"')
+    | dict.fromkeys("\t\n\r\v\f\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000", " ")
+    | dict.fromkeys(map(chr, range(0x2000, 0x200B)), " ")
+)
+_PLAIN = str.maketrans(_SAME)
+
+
+def plain(expression: str) -> str:
+    """The expression as it is read, character by character: quotes, brackets and spaces plain."""
+    return expression.translate(_PLAIN)
+
+
+# --- tokens ----------------------------------------------------------------------------------
+
+_HEBREW = "\u0591-\u05c7\u05d0-\u05ea\u05ef-\u05f2"
+_IN_WORD = f'(?<=[{_HEBREW}])"(?=[{_HEBREW}])'
+_BARE = rf'(?:[^\s()",|]|(?<=\d),(?=\d)|{_IN_WORD})+'
+_TOKEN = re.compile(
+    rf"""[ ]*(?:
+      (?P<punct>[()|,])
+    | (?P<regex>/(?:[^/\\]|\\.)*/[A-Za-z]*)
+    | (?P<quoted>(?P<qmark>[=~]?)"(?P<inner>(?:[^"]|{_IN_WORD})*)"(?:~(?P<reach>\d+))?)
+    | (?P<field>[^\W\d][\w.\-]*:)(?!//)
+    | (?P<dash>[{re.escape(words.DASHES)}])(?=[^\s),|])
+    | (?P<bare>{_BARE})
+    | (?P<quote>")
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+_OPERATOR = re.compile(r"(N?O?NEAR|ATLEAST)/(\d+)$")
+_PLAIN_OPERATORS = frozenset({"AND", "OR", "NOT", "NEAR", "ONEAR"})
+
+
+class Token(NamedTuple):
+    """``kind`` is the operator or sign itself, or ``term``, ``field``, ``end``."""
+
+    kind: str
+    start: int
+    end: int
+    number: int = 0
+    written: Written | None = None
+    regex: tuple[str, bool] | None = None
+    group: str = ""
+
+
+class Remark(NamedTuple):
+    """What the linter may ask about, noted while reading."""
+
+    message: str
+    hint: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """An expression that was read. ``remarks`` are the linter's."""
+
+    text: str
+    root: Node
+    groups: frozenset[str]
+    remarks: tuple[Remark, ...] = ()
+
+
+def mistake_in(expression: str, message: str, hint: str, offset: int) -> Mistake:
+    """A mistake at its line and column within the expression."""
+    begin = expression.rfind("\n", 0, offset) + 1
+    end = expression.find("\n", offset)
+    return Mistake(
+        message=message,
+        hint=hint,
+        line=expression.count("\n", 0, offset) + 1,
+        column=offset - begin + 1,
+        source=expression[begin : end if end >= 0 else len(expression)],
+        offset=offset,
+    )
+
+
+class Entry(NamedTuple):
+    """One term of a group: what to look for, and how it was written (not for a regex)."""
+
+    leaf: Leaf
+    written: Written | None
+
+
+Groups = Mapping[str, tuple[Entry, ...] | None]
+"""Terms by group, groups in groups resolved; ``None`` for a group with mistakes of its own."""
+
+
+def parse(expression: str, groups: Groups) -> tuple[Expression | None, tuple[Mistake, ...]]:
+    """Read an expression; without one there is at least one mistake."""
+    if len(expression) > LONGEST:
+        message = f"a rule of {len(expression):,} characters; the limit is {LONGEST:,}"
+        hint = "put its terms into groups, or divide it"
+        return None, (mistake_in(expression, message, hint, LONGEST),)
+    reader = _Reader(expression, groups)
+    root = reader.read()
+    if root is None or reader.faults:
+        faults = sorted(reader.faults, key=lambda fault: fault.offset)[:_MOST_MISTAKES]
+        return None, tuple(mistake_in(expression, f.message, f.hint, f.offset) for f in faults)
+    return Expression(expression, root, frozenset(reader.used), tuple(reader.remarks)), ()
+
+
+class _Stop(Exception):  # noqa: N818 - it ends the reading; the fault is already noted
+    """Reading cannot go on."""
+
+
+_UNKNOWN = Term(Phrase(()))
+"""Stands for a term that could not be read, so that the rest can."""
+
+
+class _Reader:
+    """Reads one expression: `read` gives the tree or ``None``; `faults` says what is wrong."""
+
+    def __init__(self, expression: str, groups: Groups) -> None:
+        self.expression = expression
+        self.faults: list[TermError] = []
+        self.remarks: list[Remark] = []
+        self.used: set[str] = set()
+        self._plain = plain(expression)
+        self._groups = groups
+        self._tokens: list[Token] = []
+        self._at = 0
+        self._depth = 0
+        self._terms = 0
+        self._fields: tuple[str, ...] = ANYWHERE
+        self._field = ""
+
+    def read(self) -> Node | None:
+        try:
+            self._tokens = list(_tokens(self.expression, self._plain, self.faults))
+            root = self._either("")
+            self._expect_end()
+        except _Stop:
+            return None
+        if self._terms > MOST_TERMS:
+            self._note(
+                f"a rule of {self._terms:,} terms with its groups; the limit is {MOST_TERMS:,}",
+                "divide it into several rules",
+                0,
+            )
+        return root
+
+    # Faults.
+
+    def _note(self, message: str, hint: str, offset: int) -> None:
+        self.faults.append(TermError(message, hint, offset=offset))
+
+    def _stop(self, message: str, hint: str, offset: int) -> _Stop:
+        self._note(message, hint, offset)
+        return _Stop()
+
+    # Tokens.
+
+    @property
+    def _next(self) -> Token:
+        return self._tokens[self._at]
+
+    def _take(self) -> Token:
+        token = self._tokens[self._at]
+        self._at += 1
+        return token
+
+    def _word(self, token: Token) -> str:
+        return self.expression[token.start : token.end]
+
+    # The grammar.
+
+    def _either(self, after: str) -> Node:
+        """``after`` is what stands before, for the message when nothing follows."""
+        children = [self._all(after)]
+        while self._next.kind in ("OR", "|"):
+            operator = self._take()
+            children.append(self._all(self._word(operator)))
+        if len(children) == 1:
+            return children[0]
+        return Or(tuple(children), children[0].start, children[-1].end)
+
+    def _all(self, after: str) -> Node:
+        children = [self._sign(after)]
+        while True:
+            kind = self._next.kind
+            if kind == "AND":
+                operator = self._take()
+                children.append(self._sign(self._word(operator)))
+            elif kind in _BEGINS_A_TERM:
+                children.append(self._sign(""))
+            else:
+                break
+        if len(children) == 1:
+            return children[0]
+        return And(tuple(children), children[0].start, children[-1].end)
+
+    def _sign(self, after: str) -> Node:
+        negated, start = False, self._next.start
+        while self._next.kind in ("NOT", "-"):
+            after = self._word(self._take())
+            negated = not negated
+        child = self._near(after)
+        return Not(child, start, child.end) if negated else child
+
+    def _near(self, after: str) -> Node:
+        left = self._primary(after)
+        token = self._next
+        if token.kind not in ("NEAR", "ONEAR"):
+            return left
+        self._take()
+        right = self._primary(self._word(token))
+        if token.number > FARTHEST:
+            self._note(
+                f"{self._word(token)} is farther than {token.kind}/{FARTHEST}, the limit",
+                "write AND for words anywhere in the item",
+                token.start,
+            )
+        for operand in (left, right):
+            self._check_operand(operand, token)
+        if self._next.kind in ("NEAR", "ONEAR"):
+            again = self._next
+            raise self._stop(
+                f"{self._word(again)} cannot follow another {token.kind}",
+                f"write (a {token.kind} b) AND (b {again.kind} c)",
+                again.start,
+            )
+        return Near(left, right, token.number, token.kind == "ONEAR", left.start, right.end)
+
+    def _check_operand(self, operand: Node, token: Token) -> None:
+        odd = _not_an_operand(operand)
+        if odd is not None:
+            what = _NAMES.get(type(odd), "a field of whole values")
+            self._note(
+                f"{what} cannot be an operand of {self._word(token)}",
+                "write terms, or terms joined by OR in brackets",
+                odd.start,
+            )
+
+    def _primary(self, after: str) -> Node:
+        token = self._next
+        read = self._PRIMARIES.get(token.kind)
+        if read is None:
+            raise self._missing(after, token)
+        self._take()
+        return read(self, token)
+
+    def _missing(self, after: str, token: Token) -> _Stop:
+        if after:
+            place = token.start
+            if token.kind == "end":
+                place = len(self.expression.rstrip())
+            hint = ""
+            if after == "NOT" and token.kind in ("NEAR", "ONEAR"):
+                hint = f"write a NOT (a {self._word(token)} b)"
+            return self._stop(f"expected a term after {after}", hint, place)
+        if token.kind == "end":
+            return self._stop("the rule is empty", "write a word to look for", 0)
+        if token.kind == ")":
+            return self._stop(") closes nothing", "remove it, or write ( before", token.start)
+        if token.kind == ",":
+            return self._comma(token)
+        return self._stop(f"expected a term before {self._word(token)}", "", token.start)
+
+    def _comma(self, token: Token) -> _Stop:
+        return self._stop(
+            "a comma separates only the list of ATLEAST",
+            "write OR for any of them, AND for all",
+            token.start,
+        )
+
+    def _expect_end(self) -> None:
+        token = self._next
+        if token.kind == "end":
+            return
+        raise self._missing("", token)
+
+    def _brackets(self, token: Token) -> Node:
+        self._deeper(token)
+        child = self._either("(")
+        self._close(token)
+        return child
+
+    def _deeper(self, token: Token) -> None:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise self._stop(
+                f"more than {DEEPEST} levels of brackets",
+                "most of them are not needed",
+                token.start,
+            )
+
+    def _close(self, opened: Token) -> None:
+        token = self._next
+        if token.kind == ",":
+            raise self._comma(token)
+        if token.kind == "end":
+            raise self._stop("( is never closed", "write ) after its last term", opened.start)
+        if token.kind != ")":
+            raise self._missing("", token)
+        self._take()
+        self._depth -= 1
+        told = foreign.after_bracket(self._plain[token.end : token.end + 1])
+        if told:
+            raise self._stop(*told, token.end)
+
+    def _at_least(self, token: Token) -> Node:
+        name = self._word(token)
+        opened = self._next
+        if opened.kind != "(":
+            raise self._stop(
+                f"{name} needs a list in brackets", "write ATLEAST/2 (a, b, c)", token.start
+            )
+        self._take()
+        self._deeper(opened)
+        children = [self._either("(")]
+        while self._next.kind == ",":
+            self._take()
+            children.append(self._either(","))
+        self._close(opened)
+        different = tuple(dict.fromkeys(children))
+        if not 1 <= token.number <= len(different):
+            self._note(
+                f"{name} has a list of {len(different)} different ones",
+                "ask for at least 1 and at most all of them",
+                token.start,
+            )
+        return AtLeast(token.number, different, token.start, self._tokens[self._at - 1].end)
+
+    def _in_field(self, token: Token) -> Node:
+        name = self._plain[token.start : token.end - 1]
+        if self._field:
+            raise self._stop(
+                f"{name}: stands inside {self._field}:",
+                "a field cannot stand inside another; write them beside each other",
+                token.start,
+            )
+        if name not in FIELDS:
+            self._unknown_field(name, token)
+        self._field, self._fields = name, (name,)
+        child = self._primary(self._word(token))
+        self._field, self._fields = "", ANYWHERE
+        return child
+
+    def _unknown_field(self, name: str, token: Token) -> None:
+        hint = foreign.field_hint(name)
+        if not hint:
+            close = close_to(name.lower(), FIELDS)
+            hint = f"did you mean {close}:?" if close else ""
+        if not hint:
+            fields = ", ".join(FIELDS)
+            hint = f"fields are {fields}; a term that holds : stands in quotes"
+        self._note(f"no field named {name}", hint, token.start)
+
+    # Terms.
+
+    def _term(self, token: Token) -> Node:
+        self._terms += 1
+        try:
+            leaf = self._leaf(token)
+        except TermError as fault:
+            self.faults.append(fault)
+            return _UNKNOWN
+        return Term(leaf, self._fields, token.start, token.end)
+
+    def _leaf(self, token: Token) -> Leaf:
+        if token.regex:
+            pattern, cased = token.regex
+            return read_regex(self._word(token), pattern, token.start, cased=cased)
+        if token.written is None:
+            raise TermError("", offset=token.start)
+        if self._field in WHOLE:
+            return read_whole(token.written, self._field)
+        return read_words(token.written)
+
+    def _group(self, token: Token) -> Node:
+        name = token.group
+        self.used.add(name)
+        try:
+            entries = self._groups[name]
+        except KeyError:
+            close = close_to(name, tuple(self._groups))
+            self._note(
+                f"no group named @{name}", f"did you mean @{close}?" if close else "", token.start
+            )
+            return _UNKNOWN
+        if entries is None:
+            return _UNKNOWN
+        self._terms += len(entries)
+        try:
+            leaves = tuple(self._entry(entry, token) for entry in entries)
+        except TermError as fault:
+            self.faults.append(fault)
+            return _UNKNOWN
+        return Group(name, leaves, self._fields, token.start, token.end)
+
+    def _entry(self, entry: Entry, token: Token) -> Leaf:
+        if self._field not in WHOLE or entry.written is None:
+            return entry.leaf
+        return read_whole(entry.written._replace(offset=token.start), self._field)
+
+    def _skipped(self, token: Token) -> Node:
+        del token  # its fault is noted
+        return _UNKNOWN
+
+    _PRIMARIES: Mapping[str, Callable[[_Reader, Token], Node]] = {
+        "(": _brackets,
+        "ATLEAST": _at_least,
+        "field": _in_field,
+        "term": _term,
+        "group": _group,
+        "foreign": _skipped,
+    }
+
+
+_BEGINS_A_TERM = frozenset({"(", "ATLEAST", "field", "term", "group", "foreign", "NOT", "-"})
+_NAMES: Mapping[type, str] = {
+    And: "AND",
+    Not: "NOT",
+    Near: "NEAR",
+    AtLeast: "ATLEAST",
+}
+
+
+def _not_an_operand(node: Node) -> Node | None:
+    """The part of a tree that NEAR cannot have as an operand."""
+    match node:
+        case Term() | Group():
+            return node if WHOLE.intersection(node.fields) else None
+        case Or():
+            odd = map(_not_an_operand, node.children)
+            return next((found for found in odd if found is not None), None)
+        case _:
+            return node
+
+
+def close_to(name: str, known: tuple[str, ...]) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+
+    found = get_close_matches(name[:100], known[:10_000], n=1, cutoff=0.6)
+    return found[0] if found else ""
+
+
+# --- cutting into tokens ---------------------------------------------------------------------
+
+
+def _tokens(expression: str, text: str, faults: list[TermError]) -> Iterator[Token]:
+    """The tokens of an expression; ``text`` is its plain form."""
+    position, stop = 0, len(text.rstrip(" "))
+    while position < stop:
+        found = _TOKEN.match(text, position)
+        kind = found.lastgroup if found else None
+        if found is None or kind is None or kind == "quote":
+            start = stop - len(text[position:stop].lstrip(" "))
+            faults.append(
+                TermError('" is never closed', 'write " after the last word', offset=start)
+            )
+            raise _Stop
+        position = found.end()
+        start = found.start(kind)
+        try:
+            yield _CUTS[kind](expression, text, found, start)
+        except TermError as fault:
+            faults.append(fault)
+            yield Token("foreign", start, position)
+    yield Token("end", len(expression), len(expression))
+
+
+_Cut = Callable[[str, str, "re.Match[str]", int], Token]
+
+
+def _sign_token(_expression: str, _text: str, found: re.Match[str], start: int) -> Token:
+    return Token(found["punct"], start, found.end())
+
+
+def _dash_token(_expression: str, _text: str, found: re.Match[str], start: int) -> Token:
+    return Token("-", start, found.end())
+
+
+def _field_token(_expression: str, _text: str, found: re.Match[str], start: int) -> Token:
+    return Token("field", start, found.end())
+
+
+def _regex_token(expression: str, text: str, found: re.Match[str], start: int) -> Token:
+    whole = expression[start : found.end()]
+    body, _, flags = whole[1:].rpartition("/")
+    if flags not in ("", "c"):
+        raise TermError(
+            f"a regular expression cannot end in /{flags}",
+            "write /.../ to ignore case, /.../c to respect it",
+            offset=found.end() - len(flags),
+        )
+    if text[found.end() : found.end() + 1] not in _ENDS:
+        raise TermError(
+            f"a space is missing after {_short(whole)}",
+            "put a term with / in quotes if no regular expression is meant",
+            offset=found.end(),
+        )
+    return Token("term", start, found.end(), regex=(body, flags == "c"))
+
+
+def _quoted_token(expression: str, text: str, found: re.Match[str], start: int) -> Token:
+    end = found.end()
+    if text[end : end + 1] not in _ENDS:
+        raise TermError(*foreign.after_quotes(text[end:]), offset=end)
+    begin, stop = found.span("inner")
+    inner = _stars(expression[begin:stop])
+    reach = found["reach"]
+    number = None if reach is None else int(reach[:9])
+    mark = MARKS[found["qmark"]]
+    return Token(
+        "term",
+        start,
+        end,
+        written=Written(expression[start:end], inner, start, mark, quoted=True, reach=number),
+    )
+
+
+def _bare_token(expression: str, text: str, found: re.Match[str], start: int) -> Token:
+    word, end = text[start : found.end()], found.end()
+    if word in _PLAIN_OPERATORS:
+        return Token(word, start, end, NEAR_BY)
+    if "/" in word:
+        operator = _OPERATOR.match(word)
+        if operator:
+            return Token(operator[1], start, end, int(operator[2][:9]))
+    if word[0] == "/":
+        raise TermError(
+            "a regular expression must end in /",
+            "put a term that begins with / in quotes",
+            offset=start,
+        )
+    told = foreign.operator(word)
+    if not told and text[end : end + 1] == "(":
+        told = foreign.function(word)
+    if told:
+        raise TermError(*told, offset=start)
+    if word[0] == "@":
+        return _group_token(expression, word, start, end)
+    return _word_token(expression, word, start, end)
+
+
+def _group_token(expression: str, word: str, start: int, end: int) -> Token:
+    if len(word) == 1:
+        raise TermError("@ needs the name of a group", "write @putin", offset=start)
+    return Token("group", start, end, group=expression[start + 1 : end])
+
+
+def _word_token(expression: str, word: str, start: int, end: int) -> Token:
+    mark = MARKS.get(word[0], "")
+    if mark and len(word) == 1:
+        raise TermError(f"{mark} needs a term right after it", f"write {mark}Gazprom", offset=start)
+    if mark and word[1] in "=~":
+        raise TermError(
+            f"{word[:2]} is not an operator here",
+            "write = for exactly these letters or ~ for inflected forms",
+            offset=start,
+        )
+    whole = expression[start:end]
+    inner = _stars(whole[len(mark) :])
+    return Token("term", start, end, written=Written(whole, inner, start, mark))
+
+
+def _stars(text: str) -> str:
+    return text.replace("＊", "*")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+_ENDS = ("", " ", "(", ")", "|", ",")
+MARKS: Mapping[str, Mark] = {"": "", "=": "=", "~": "~"}
+_CUTS: Mapping[str, _Cut] = {
+    "punct": _sign_token,
+    "regex": _regex_token,
+    "quoted": _quoted_token,
+    "field": _field_token,
+    "dash": _dash_token,
+    "bare": _bare_token,
+}

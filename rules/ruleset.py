@@ -1,0 +1,154 @@
+"""RuleSet: rules compiled, matched against documents.
+
+For now each document is read once and every rule is asked in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+from rules.document import Document, Span
+from rules.errors import Mistake, RuleErrors
+from rules.expression import Reading, holds, spans
+from rules.groups import GroupSet, read_groups
+from rules.parser import Expression, parse
+
+
+class Match:
+    """A rule is true of a document: its name, and the spans that made it true."""
+
+    def __init__(self, rule: str, expression: Expression, reading: Reading) -> None:
+        self.rule = rule
+        self._expression = expression
+        self._reading = reading
+
+    @cached_property
+    def spans(self) -> tuple[Span, ...]:
+        """The words that made it true, in reading order; found when first asked for."""
+        return spans(self._expression.root, self._reading)
+
+    def __repr__(self) -> str:
+        return f"Match({self.rule!r}, {self.spans!r})"
+
+
+class RuleSet:
+    """Rules that were read, with their groups. It never changes: `updated` gives another."""
+
+    def __init__(
+        self,
+        expressions: Mapping[str, Expression],
+        terms: Mapping[str, tuple[str, ...]],
+        groups: GroupSet,
+    ) -> None:
+        self._expressions = dict(expressions)
+        self._terms = dict(terms)
+        self._groups = groups
+
+    def __len__(self) -> int:
+        return len(self._expressions)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._expressions)
+
+    def __contains__(self, rule: object) -> bool:
+        return rule in self._expressions
+
+    @property
+    def expressions(self) -> Mapping[str, str]:
+        """Every rule's expression as written."""
+        return {name: expression.text for name, expression in self._expressions.items()}
+
+    @property
+    def terms(self) -> Mapping[str, tuple[str, ...]]:
+        """The groups as written."""
+        return dict(self._terms)
+
+    def match(self, document: Document) -> tuple[Match, ...]:
+        """The rules that are true of the document, in the order they were given."""
+        reading = Reading(document)
+        return tuple(
+            Match(name, expression, reading)
+            for name, expression in self._expressions.items()
+            if holds(expression.root, reading)
+        )
+
+    def updated(
+        self,
+        changed: Mapping[str, str],
+        removed: Collection[str] = (),
+        terms: Mapping[str, Sequence[str]] | None = None,
+    ) -> RuleSet:
+        """Another rule set: these rules added or changed, those removed, other groups if given.
+
+        This one goes on matching unchanged.
+
+        Raises:
+            RuleErrors: with every mistake.
+        """
+        kept = {
+            name: expression
+            for name, expression in self._expressions.items()
+            if name not in removed
+        }
+        if terms is None:
+            groups, given = self._groups, self._terms
+            again: dict[str, str] = {}
+        else:
+            given = {name: tuple(entries) for name, entries in terms.items()}
+            groups = read_groups(given)
+            moved = _moved(self._terms, given)
+            again = {
+                name: expression.text
+                for name, expression in kept.items()
+                if moved & groups.reached(expression.groups) or moved & expression.groups
+            }
+        compiled = _compile({**again, **changed}, groups)
+        return RuleSet({**kept, **compiled}, given, groups)
+
+
+def _moved(
+    before: Mapping[str, tuple[str, ...]], after: Mapping[str, tuple[str, ...]]
+) -> frozenset[str]:
+    """The groups that are not what they were."""
+    return frozenset(
+        name for name in before.keys() | after.keys() if before.get(name) != after.get(name)
+    )
+
+
+def compile_rules(
+    expressions: Mapping[str, str], terms: Mapping[str, Sequence[str]] | None = None
+) -> RuleSet:
+    """Read all rules and groups.
+
+    Raises:
+        RuleErrors: with every mistake of every rule and group.
+    """
+    given = {name: tuple(entries) for name, entries in (terms or {}).items()}
+    groups = read_groups(given)
+    return RuleSet(_compile(expressions, groups), given, groups)
+
+
+def _compile(expressions: Mapping[str, str], groups: GroupSet) -> dict[str, Expression]:
+    mistakes: list[Mistake] = list(groups.mistakes)
+    compiled: dict[str, Expression] = {}
+    for name, text in expressions.items():
+        expression, wrong = parse(text, groups.entries)
+        mistakes += (replace(mistake, rule=name) for mistake in wrong)
+        if expression:
+            compiled[name] = expression
+    if mistakes:
+        raise RuleErrors(mistakes)
+    return compiled
+
+
+def evaluate(
+    expression: str, document: Document, terms: Mapping[str, Sequence[str]] | None = None
+) -> Match | None:
+    """The oracle: is this one expression true of the document, and by which words?
+
+    Raises:
+        RuleErrors: with every mistake.
+    """
+    return next(iter(compile_rules({"": expression}, terms).match(document)), None)
