@@ -1,0 +1,344 @@
+"""What becomes of a delivery, whatever its channel does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from alerts import Alert, Event, PermanentFailure, Receipt, TemporaryFailure
+from monitor.config import ChannelConfig, Config, RetryConfig
+from monitor.database import open_engine, prepare
+from monitor.deliverer import PER_CHANNEL, Deliverer, Senders
+from monitor.ids import new_id
+from monitor.store import NewDelivery, Store
+from monitor.writer import Writer
+from rules import compile_rules
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+S = timedelta(seconds=1)
+Outcome = Receipt | Exception
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class Scripted:
+    """A channel that does what its script says, then accepts."""
+
+    def __init__(self, *outcomes: Outcome) -> None:
+        self.outcomes = list(outcomes)
+        self.sent: list[str] = []
+        self.most_at_once = 0
+        self.hold: asyncio.Event | None = None
+        self._now = 0
+
+    async def send(self, alert: Alert, now: datetime) -> Receipt:
+        del now
+        self.sent.append(alert.id)
+        self._now += 1
+        self.most_at_once = max(self.most_at_once, self._now)
+        try:
+            if self.hold is not None:
+                await self.hold.wait()
+            outcome = self.outcomes.pop(0) if self.outcomes else Receipt("200")
+        finally:
+            self._now -= 1
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+def config_of(*names: str, retry: RetryConfig | None = None) -> Config:
+    return Config(
+        contact="desk@example.org",
+        database="",
+        feeds={},
+        channels={
+            name: ChannelConfig(name, "console", None, retry=retry, timeout=0.2 * S)
+            for name in names
+        },
+        rules={},
+        terms={},
+        ruleset=compile_rules({}),
+        notify=tuple(name for name in names if name == "ops"),
+    )
+
+
+class Outbox:
+    """A deliverer on a real database, with scripted channels."""
+
+    def __init__(self, store: Store, deliverer: Deliverer, clock: Clock) -> None:
+        self.store = store
+        self.deliverer = deliverer
+        self.clock = clock
+
+    def queue(self, channel: str, count: int = 1) -> list[str]:
+        made = []
+        for _ in range(count):
+            alert = Alert(id=new_id(), at=NOW, body=Event("gap", "reuters", "a gap"))
+            made.append(alert.id)
+            with self.store.transaction():
+                self.store.queue(
+                    [NewDelivery(alert.id, channel, "hit", alert.to_json(), "a title", "rule")],
+                    self.clock.now,
+                )
+        return made
+
+    async def round(self, after: timedelta = timedelta()) -> None:
+        """The clock moves on, what is due goes out, until nothing is under way."""
+        self.clock.now += after
+        await self.deliverer.deliver_due()
+        await self.settled()
+
+    async def settled(self) -> None:
+        async with asyncio.timeout(10):
+            while self.deliverer.running:  # noqa: ASYNC110 - the deliverer offers no event
+                await asyncio.sleep(0.005)
+
+    def states(self, channel: str) -> list[tuple[str, int, str]]:
+        rows = sorted(self.store.deliveries(1000, channel=channel), key=lambda row: row.id)
+        return [(row.state, row.attempts, row.answer) for row in rows]
+
+
+@asynccontextmanager
+async def outbox(
+    folder: Path, retry: RetryConfig | None = None, **channels: Scripted
+) -> AsyncIterator[Outbox]:
+    url = f"sqlite:///{folder / 'wirewatch.db'}"
+    prepare(url)
+    store, writer, clock = Store(open_engine(url)), Writer(), Clock()
+    store.sync_channels(dict.fromkeys(channels, ""))
+    deliverer = Deliverer(
+        store=store,
+        writer=writer,
+        senders=Senders(config_of(*channels, retry=retry), channels),
+        owner="me",
+        clock=clock,
+        fraction=lambda: 0.5,
+    )
+    try:
+        yield Outbox(store, deliverer, clock)
+    finally:
+        await deliverer.stop(S)
+        writer.close()
+        store.close()
+
+
+def run(test: Callable[[], object]) -> None:
+    asyncio.run(test())  # type: ignore[arg-type] # each test's own coroutine
+
+
+def test_what_is_accepted_is_sent_and_done(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with outbox(tmp_path, desk=Scripted()) as box:
+            box.queue("desk")
+            await box.round()
+            assert box.states("desk") == [("sent", 1, "200")]
+            await box.round(timedelta(days=1))
+            assert box.states("desk") == [("sent", 1, "200")]
+
+    run(main)
+
+
+def test_a_temporary_failure_is_tried_again_with_the_same_id_on_the_standard_schedule(
+    tmp_path: Path,
+) -> None:
+    channel = Scripted(TemporaryFailure("500"), TemporaryFailure("500"))
+
+    async def main() -> None:
+        async with outbox(tmp_path, desk=channel) as box:
+            (id_,) = box.queue("desk")
+            await box.round()
+            assert box.states("desk") == [("due", 1, "500")]
+            await box.round(4.9 * S)
+            assert len(channel.sent) == 1
+            await box.round(0.1 * S)
+            assert box.states("desk") == [("due", 2, "500")]
+            await box.round(300 * S)
+            assert box.states("desk") == [("sent", 3, "200")]
+            assert channel.sent == [id_] * 3
+
+    run(main)
+
+
+def test_after_the_last_try_it_is_a_dead_letter_and_operators_are_told_elsewhere(
+    tmp_path: Path,
+) -> None:
+    retry = RetryConfig(first=1 * S, factor=1, max=1 * S, total=2 * S)
+    desk, ops = Scripted(*[TemporaryFailure("500")] * 9), Scripted()
+
+    async def main() -> None:
+        async with outbox(tmp_path, retry, desk=desk, ops=ops) as box:
+            (id_,) = box.queue("desk")
+            for _ in range(4):
+                await box.round(1 * S)
+            assert box.states("desk") == [("dead", 2, "given up after 2 attempts: 500")]
+            await box.round()
+            (event,) = box.store.events(10)
+            assert event.name == "delivery_dead"
+            assert event.message == (
+                "an alert for channel 'desk' could not be delivered: given up after 2 attempts: "
+                f"500; send it again with: wirewatch deliveries retry {id_}"
+            )
+            assert box.states("ops") == [("sent", 1, "200")]
+
+    run(main)
+
+
+def test_an_event_that_cannot_be_delivered_makes_no_further_event(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with outbox(tmp_path, ops=Scripted(*[PermanentFailure("404")] * 9)) as box:
+            box.queue("ops")
+            for _ in range(5):
+                await box.round(S)
+            assert [row.name for row in box.store.events(10)] == ["delivery_dead"]
+            assert [state for state, _, _ in box.states("ops")] == ["dead", "dead"]
+
+    run(main)
+
+
+def test_a_channel_that_asked_for_silence_gets_it_for_all_its_alerts(tmp_path: Path) -> None:
+    silence = TemporaryFailure("429", retry_at=NOW + 60 * S, blocks=True)
+
+    async def main() -> None:
+        channel = Scripted(silence)
+        async with outbox(tmp_path, desk=channel) as box:
+            box.queue("desk")
+            await box.round()
+            box.queue("desk", 3)
+            await box.round(59 * S)
+            assert len(channel.sent) == 1
+            await box.round(1 * S)
+            await box.round(10 * S)
+            assert {state for state, _, _ in box.states("desk")} == {"sent"}
+
+    run(main)
+
+
+def test_a_channel_that_is_gone_stops_and_the_rest_waits_for_the_operator(tmp_path: Path) -> None:
+    gone = PermanentFailure("410 Gone", disables=True)
+
+    async def main() -> None:
+        channel = Scripted(gone)
+        async with outbox(tmp_path, desk=channel, ops=Scripted()) as box:
+            box.queue("desk")
+            await box.round()
+            waiting = box.queue("desk")
+            await box.round(timedelta(hours=1))
+            assert [state for state, _, _ in box.states("desk")] == ["dead", "due"]
+            names = [row.name for row in box.store.events(10)]
+            assert sorted(names) == ["channel_stopped", "delivery_dead"]
+            box.store.revive(box.clock.now, channel="desk")
+            await box.round()
+            assert {state for state, _, _ in box.states("desk")} == {"sent"}
+            assert waiting[0] in channel.sent
+
+    run(main)
+
+
+def test_a_channel_that_never_answers_delays_no_other(tmp_path: Path) -> None:
+    async def main() -> None:
+        stuck, good = Scripted(), Scripted()
+        stuck.hold = asyncio.Event()
+        async with outbox(tmp_path, stuck=stuck, good=good) as box:
+            box.queue("stuck", 20)
+            ids = box.queue("good", 50)
+            await box.deliverer.deliver_due()
+            async with asyncio.timeout(5):
+                while len(good.sent) < 50:  # noqa: ASYNC110 - likewise
+                    await asyncio.sleep(0.005)
+            assert sorted(good.sent) == sorted(ids)
+            assert stuck.most_at_once <= PER_CHANNEL
+            stuck.hold.set()
+            await box.settled()
+
+    run(main)
+
+
+def test_a_channel_that_never_answers_is_cut_off_at_its_timeout(tmp_path: Path) -> None:
+    async def main() -> None:
+        stuck = Scripted()
+        stuck.hold = asyncio.Event()
+        async with outbox(tmp_path, desk=stuck) as box:
+            box.queue("desk")
+            await box.round()
+            assert box.states("desk") == [("due", 1, "no answer within 0.2 s")]
+
+    run(main)
+
+
+def test_one_poison_alert_among_a_hundred_holds_up_nothing(tmp_path: Path) -> None:
+    async def main() -> None:
+        channel = Scripted(PermanentFailure("400 bad text"))
+        async with outbox(tmp_path, desk=channel) as box:
+            box.queue("desk", 101)
+            await box.round()
+            states = [state for state, _, _ in box.states("desk")]
+            assert (states.count("sent"), states.count("dead")) == (100, 1)
+            assert channel.most_at_once <= PER_CHANNEL
+
+    run(main)
+
+
+@pytest.mark.parametrize("stored", ["{", "{}", '{"version": 99}', "[]", '"x"'])
+def test_a_stored_alert_that_cannot_be_read_is_a_dead_letter_with_its_cause(
+    tmp_path: Path, stored: str
+) -> None:
+    async def main() -> None:
+        async with outbox(tmp_path, desk=Scripted()) as box:
+            with box.store.transaction():
+                box.store.queue([NewDelivery("x", "desk", "hit", stored, "t")], NOW)
+            await box.round()
+            ((state, _, answer),) = box.states("desk")
+            assert state == "dead"
+            assert answer.startswith("the stored alert cannot be read: ")
+
+    run(main)
+
+
+def test_a_bug_in_a_channel_is_a_retry_not_a_loss(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with outbox(tmp_path, desk=Scripted(ZeroDivisionError("oops"))) as box:
+            box.queue("desk")
+            await box.round()
+            ((state, _, answer),) = box.states("desk")
+            assert (state, answer) == ("due", "a bug in wirewatch: ZeroDivisionError('oops')")
+            await box.round(6 * S)
+            assert box.states("desk")[0][0] == "sent"
+
+    run(main)
+
+
+def test_what_is_under_way_at_a_stop_is_finished_or_sent_again(tmp_path: Path) -> None:
+    async def main() -> None:
+        slow = Scripted()
+        slow.hold = asyncio.Event()
+        async with outbox(tmp_path, desk=slow) as box:
+            (id_,) = box.queue("desk")
+            box.deliverer.senders = replace(
+                box.deliverer.senders,
+                config=replace(
+                    box.deliverer.senders.config,
+                    channels={"desk": ChannelConfig("desk", "console", None)},
+                ),
+            )
+            await box.deliverer.deliver_due()
+            await box.deliverer.stop(0.05 * S)
+            assert [state for state, _, _ in box.states("desk")] == ["sending"]
+            assert await box.deliverer.deliver_due() == 0
+            box.store.release_claims(box.clock.now, S)
+            (again,) = box.store.claim_deliveries("next", NOW, {"desk": S}, {"desk": 4})
+            assert (again.id, again.attempts) == (id_, 2)
+
+    run(main)
