@@ -7,6 +7,7 @@ in one temporary directory.
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from itertools import count
@@ -51,6 +52,7 @@ class Director:
         self._expected: list[Told] = []
         self._problems: list[str] = []
         self._read_to = 0
+        self._published_at = 0.0
         self._finished = False
 
     async def play(self, folder: Path, *, keep: bool) -> int:
@@ -116,13 +118,16 @@ class Director:
                 await self._step(replace(SERIALS[which], number=part + 1))
 
     async def _first_polls(self) -> None:
-        self._show.starting()
-        await self._daemon.start()
-        names = set(self._site.urls)
-        await self._daemon.until(lambda lines: names <= {line.facts.get("feed") for line in lines})
-        await self._looker.open()
-        finds = await self._looker.new_finds()
-        self._show.first_polls(await self._looker.feeds(), finds)
+        with self._show.starting():
+            await self._daemon.start()
+            names = set(self._site.urls)
+            await self._daemon.until(
+                lambda lines: names <= {line.facts.get("feed") for line in lines}
+            )
+            await self._looker.open()
+            feeds, finds = await self._looker.feeds(), await self._looker.new_finds()
+        self._read_to = len(self._daemon.lines)
+        self._show.first_polls(feeds, finds)
         await self._pause(0)
 
     async def _step(self, step: Step) -> None:
@@ -130,17 +135,17 @@ class Director:
         before, printed = len(self._daemon.lines), self._tape.printed
         paper, article = self._papers[step.paper], self._article(step)
         url = self._site.url(step.paper, article.slug)
-        expected = [Told(to, rule, url) for rule, names in step.alerts.items() for to in names]
         self._published.append((step, url))
-        self._expected += expected
+        self._expected += [Told(to, rule, url) for rule, tos in step.alerts.items() for to in tos]
         self._show.published(step, paper.title, article.title)
         self._site.publish(step.paper, article)
+        self._published_at = time.monotonic()
         await self._daemon.until(lambda lines: _was_seen(lines[before:], step.paper))
         await self.arrivals.until(self._expected, self._pace.patience)
-        await self._tell(step)
+        await self._tell(step, article)
         await self._pause(self._tape.printed - printed)
 
-    async def _tell(self, step: Step) -> None:
+    async def _tell(self, step: Step, article: Article) -> None:
         lines = self._daemon.lines
         self._show.polled(lines[self._read_to :])
         self._read_to = len(lines)
@@ -148,12 +153,12 @@ class Director:
         for found in finds:
             self._show.matched(found)
         if not finds:
-            self._show.silent(step.corrected)
+            self._show.silent(step, article)
         self._show_arrivals()
 
     def _show_arrivals(self) -> None:
         for arrival in self.arrivals.unseen():
-            self._show.arrived(arrival)
+            self._show.arrived(arrival, arrival.at - self._published_at)
 
     def _article(self, step: Step) -> Article:
         paper: Paper = self._papers[step.paper]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from html import unescape
 from types import MappingProxyType, TracebackType
@@ -25,6 +26,7 @@ _RULE = re.compile(r"\brule (\S+)")
 _DATE = re.compile(r"<!date\^[^|>]*\|([^>]*)>")
 _LINK = re.compile(r"<[^|>!]*\|([^>]*)>")
 _EMOJI = MappingProxyType({"large_orange_circle": "🟠", "red_circle": "🔴"})
+_BEGINNING = 4
 _ADDRESS = re.compile(r"https?://\S+")
 
 
@@ -37,18 +39,20 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a message: a title, a quotation, small print, or plain text."""
+    """A line of a message: a subject, a title, a quotation, small print, or plain text."""
 
-    kind: Literal["title", "quote", "small", "plain"]
+    kind: Literal["subject", "title", "quote", "small", "plain"]
     runs: tuple[Run, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An alert that arrived: what it tells about what, and how it looks."""
+    """An alert that arrived: what it tells about what, how it looks, and when it came, on the
+    monotonic clock."""
 
     told: Told
     lines: tuple[Line, ...]
+    at: float = field(default_factory=time.monotonic, compare=False)
 
 
 class Arrivals:
@@ -221,6 +225,6 @@ def mail(channel: str, raw: bytes) -> Arrival:
     text = str(body.get_content()) if body is not None else ""
     rule = str(message.get("List-Id", "")).lstrip("<").partition(".wirewatch.")[0]
     address = _ADDRESS.search(text)
-    lines = [Line("title", (Run(str(message["Subject"]).strip(), bold=True),))]
-    lines += [Line("plain", (Run(line),)) for line in text.splitlines() if line.strip()][:4]
-    return Arrival(Told(channel, rule, address[0] if address else ""), tuple(lines))
+    lines = [Line("subject", (Run(str(message["Subject"]).strip()),))]
+    lines += [Line("plain", (Run(line.strip()),)) for line in text.splitlines() if line.strip()]
+    return Arrival(Told(channel, rule, address[0] if address else ""), tuple(lines[:_BEGINNING]))

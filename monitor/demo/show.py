@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from itertools import chain, repeat
 from pathlib import Path
+from types import MappingProxyType
 
 from rich.table import Table
 from rich.text import Text
 
 from monitor.demo.looker import FeedState, Found
+from monitor.demo.papers import Article
 from monitor.demo.process import LogLine
 from monitor.demo.programme import BROKEN, CHAT, MAIL, Step
 from monitor.demo.receivers import Arrival
 from monitor.demo.tape import Tape
 from monitor.demo.verdict import Tally, Told
 
-_NOT_MODIFIED = "not_modified"
+_RECEIVERS = MappingProxyType({CHAT: ("chat", "magenta"), MAIL: ("mail", "blue")})
+_STYLES = MappingProxyType(
+    {"subject": "bold", "title": "", "quote": "", "small": "dim", "plain": ""}
+)
 
 
 class Show:
@@ -32,32 +39,26 @@ class Show:
         tape.rule("wirewatch demo")
         about = (
             "Five invented newspapers in five languages, one page that is no feed, a chat room "
-            "and a mailbox, all on this machine. The daemon is the real one:"
+            "(newsroom) and a mailbox (desk), all on this machine. The daemon is the real one:"
         )
         tape.row("", "", [Text(about), Text(f"wirewatch run -c {directory}", "bold")])
         tape.rule("Its rules")
-        tape.row("", "", [_yaml(line) for line in _rules_only(rules)])
+        tape.row("", "", [_yaml(line) for line in _without_examples(rules)])
         tape.blank()
 
-    def starting(self) -> None:
-        """The daemon is being started."""
-        self._tape.row("starting", "dim", [Text("the daemon opens its database", "dim")])
+    def starting(self) -> AbstractContextManager[object]:
+        """The daemon is being started; a sign of life while the context is open."""
+        self._tape.row("start", "dim", [Text("the daemon makes its database", "dim")])
+        return self._tape.busy("starting")
 
     def first_polls(self, feeds: Sequence[FeedState], finds: Sequence[Found]) -> None:
         """How each feed did, and what was found in what had been published before."""
-        self._tape.row("polled", "cyan", [self._feed_line(feed) for feed in feeds])
-        if finds:
-            told = (
-                f"{len(finds)} of these articles match, but were published before we watched: "
-                "remembered, told to nobody"
-            )
-            self._tape.row("", "", [Text(told, "dim")])
-
-    def _feed_line(self, feed: FeedState) -> Text:
-        line = Text.assemble((f"{feed.name:<16}", "bold"))
-        if feed.state == "ok":
-            return line.append(_many(feed.items, "article"))
-        return line.append(f"{feed.error}; it is tried again, later each time", "red")
+        self._tape.row("polled", "cyan", [_feed_line(feed) for feed in feeds])
+        told = (
+            f"{len(finds)} of these articles match, but came before we watched: remembered, "
+            "told to nobody"
+        )
+        self._tape.row("", "", [Text(told, "dim")])
 
     def published(self, step: Step, paper: str, title: str) -> None:
         """An article came out."""
@@ -67,43 +68,44 @@ class Show:
 
     def polled(self, lines: Iterable[LogLine]) -> None:
         """Polls since the last time, in one line."""
-        polls = [line.facts.get("outcome", "") for line in lines if line.what == "poll"]
-        unchanged = polls.count(_NOT_MODIFIED)
-        failed = len(polls) - unchanged - polls.count("ok")
+        outcomes = Counter(line.facts.get("outcome", "") for line in lines if line.what == "poll")
+        failed = outcomes.total() - outcomes["ok"] - outcomes["not_modified"]
         parts = [
-            _many(len(polls), "poll"),
-            f"{unchanged} answered 304, not modified",
-            _many(polls.count("ok"), "changed feed"),
+            f"{_many(outcomes.total(), 'request')}: {outcomes['not_modified']} not modified (304)",
+            f"{outcomes['ok']} with news",
+            *([f"{failed} failed ({BROKEN})"] if failed else []),
         ]
-        if failed:
-            parts.append(f"{failed} failed ({BROKEN})")
         self._tape.row("polled", "cyan", [Text(self._tape.dot.join(parts), "dim")])
 
     def matched(self, found: Found) -> None:
         """Which words of an item matched, for which rules."""
         tape = self._tape
-        lines = [tape.marked(found.title), *(tape.marked(piece) for piece in found.pieces)]
-        tape.row("matched", "yellow", lines)
+        tape.row("matched", "yellow", [tape.marked(found.title)])
+        tape.row("", "", [tape.marked(piece) for piece in found.pieces], most=4)
         for rule, terms in found.rules.items():
-            because = Text.assemble((rule, "bold yellow"), f" because of {', '.join(terms)}")
-            tape.row("", "", [because])
+            why = f" in {found.feed}, because of {', '.join(terms)}"
+            tape.row("", "", [Text.assemble("rule ", (rule, "bold yellow"), why)])
 
-    def silent(self, corrected: bool) -> None:
+    def silent(self, step: Step, article: Article) -> None:
         """An item was seen and nobody is told."""
-        why = "seen, nobody is told again" if corrected else "seen, no rule matches"
-        self._tape.row("matched", "yellow", [Text(why)])
+        if step.corrected:
+            self._tape.row("no news", "yellow", [Text("seen; nobody is told again")])
+            return
+        self._tape.row("no match", "yellow", [Text(article.text, "dim")], most=4)
 
-    def arrived(self, arrival: Arrival) -> None:
-        """A message in the chat or in the mailbox, as its reader sees it."""
+    def arrived(self, arrival: Arrival, after: float) -> None:
+        """A message in the chat or in the mailbox, as its reader sees it, ``after`` so many
+        seconds from the publication."""
         tape = self._tape
-        label, style = ("chat", "magenta") if arrival.told.channel == CHAT else ("mail", "blue")
-        styles = {"title": "", "quote": "", "small": "dim", "plain": ""}
+        name = _RECEIVERS.get(arrival.told.channel, (arrival.told.channel, ""))
+        labels = chain([name, (f"{after:.1f} s", "dim")], repeat(("", "")))
         bar = tape.sign("│ ", "| ")
-        lines = []
-        for line in arrival.lines:
-            text = tape.marked(line.runs, styles[line.kind], "bold")
-            lines.append(Text.assemble(("> ", "dim"), text) if line.kind == "quote" else text)
-        tape.row(label, style, lines, bar=bar, most=2)
+        for (label, style), line in zip(labels, arrival.lines, strict=False):
+            text = tape.marked(line.runs, _STYLES[line.kind], "bold")
+            if line.kind == "subject":
+                text = Text.assemble(("Subject: ", "dim"), text)
+            quoted = "> " if line.kind == "quote" else ""
+            tape.row(label, style, [text], bar=bar + quoted, most=2)
 
     def going_on(self, directory: Path) -> None:
         """The programme is over, publishing goes on."""
@@ -120,18 +122,14 @@ class Show:
         by_status: Counter[int] = Counter()
         for (_, status), count in answers.items():
             by_status[status] += count
-        total = sum(by_status.values())
         tape = self._tape
         tape.rule("In numbers")
-        tape.row(
-            "requests",
-            "cyan",
-            [Text(f"{total} to six feeds; {by_status[304]} of them cost a few bytes (304)")],
-        )
-        broken = next((feed for feed in feeds if feed.name == BROKEN), None)
-        if broken is not None:
-            told = f"{BROKEN}: {broken.error}; failed {_many(broken.failures, 'time')}, "
-            tape.row("broken", "red", [Text(f"{told}asked less often each time")])
+        told = f"{by_status.total()}, of which {by_status[304]} were answered 304, not modified"
+        tape.row("requests", "cyan", [Text(told)])
+        for feed in feeds:
+            if feed.state != "ok":
+                told = f"{feed.name} failed {_many(feed.failures, 'time')}: {feed.error}"
+                tape.row("broken", "red", [Text(told), Text("asked less often each time", "dim")])
 
     def table(self, published: Sequence[tuple[Step, str]], tally: Tally) -> None:
         """Expected alerts against arrived ones, article by article."""
@@ -146,22 +144,16 @@ class Show:
                 what = "corrected" if step.corrected else "no rule"
                 table.add_row(Text(name, "dim"), Text(what, "dim"), "-", "-")
             for rule in step.alerts:
-                cells = (self._cell(tally, Told(channel, rule, url)) for channel in (CHAT, MAIL))
+                cells = (_cell(tally, Told(channel, rule, url)) for channel in (CHAT, MAIL))
                 table.add_row(name, rule, *cells)
         self._tape.rule("Expected and arrived")
         self._tape.console.print(table)
-
-    def _cell(self, tally: Tally, alert: Told) -> Text:
-        expected, arrived = tally.expected[alert], tally.arrived[alert]
-        if not (expected or arrived):
-            return Text("-", "dim")
-        return Text(f"{arrived} of {expected}", "green" if arrived == expected else "bold red")
 
     def verdict(self, tally: Tally) -> None:
         """The last word."""
         tape = self._tape
         tape.blank()
-        expected, arrived = sum(tally.expected.values()), sum(tally.arrived.values())
+        expected, arrived = tally.expected.total(), tally.arrived.total()
         if tally.good:
             told = f"{expected} alerts expected, {arrived} arrived, each exactly once."
             tape.row("good", "bold green", [Text(told, "bold")])
@@ -176,7 +168,7 @@ class Show:
         places = (
             (f"{self._command} init DIR", "a commented configuration to start from"),
             (f"{self._command} once -c DIR", "poll once, deliver once, and end"),
-            ("README.md", "a first rule in one minute; how to run it as a service"),
+            ("README.md", "a first rule in one minute"),
         )
         wide = max(len(place) for place, _ in places)
         tape.row("", "", [Text(f"{place:<{wide}}   {what}") for place, what in places])
@@ -186,13 +178,23 @@ class Show:
         self._tape.blank()
         self._tape.row("stopped", "bold", [Text("before the end; nothing is left behind")])
 
-    def failed(self, problem: str) -> None:
-        """Something that the demo cannot go on without."""
-        self._tape.row("failed", "bold red", [Text(problem)])
+
+def _feed_line(feed: FeedState) -> Text:
+    line = Text(f"{feed.name:<16}", "bold")
+    if feed.state == "ok":
+        return Text.assemble(line, _many(feed.items, "article"))
+    return Text.assemble(line, (feed.error, "red"))
 
 
-def _rules_only(text: str) -> list[str]:
-    """The file without its examples, which are for `wirewatch check`."""
+def _cell(tally: Tally, alert: Told) -> Text:
+    expected, arrived = tally.expected[alert], tally.arrived[alert]
+    if not (expected or arrived):
+        return Text("-", "dim")
+    return Text(f"{arrived} of {expected}", "green" if arrived == expected else "bold red")
+
+
+def _without_examples(text: str) -> list[str]:
+    """The rules without their examples, which are for `wirewatch check`."""
     shown, inside = [], False
     for line in text.rstrip().splitlines():
         depth = len(line) - len(line.lstrip())

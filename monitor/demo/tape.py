@@ -7,6 +7,7 @@ Nothing is written that the terminal's encoding cannot show without a replacemen
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 
 from rich.console import Console
 from rich.text import Text
@@ -23,7 +24,7 @@ class Tape:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.printed = 0
-        self._plain = console.color_system is None
+        self._plain = console.color_system is None or not console.is_terminal
         self._unicode = console.encoding.lower().startswith("utf")
 
     def sign(self, fine: str, plain: str) -> str:
@@ -64,14 +65,30 @@ class Tape:
         parts = list(line.wrap(self.console, width)) or [Text()]
         if len(parts) > most:
             parts = parts[:most]
-            parts[-1].truncate(width - 3)
-            parts[-1].append(self.sign("…", "..."))
+            parts[-1] = self._cut(parts[-1], width)
         return parts
+
+    def _cut(self, line: Text, width: int) -> Text:
+        """``line`` with an ellipsis in place of its last word, or of its last letters."""
+        line.rstrip()
+        ellipsis = self.sign(" …", " ...")
+        if line.cell_len + len(ellipsis) > width:
+            space = line.plain.rfind(" ")
+            line.truncate(width - len(ellipsis))
+            if space > width // 2:
+                line = line[:space]
+        return line.append(ellipsis)
 
     def _print(self, line: Text) -> None:
         line.rstrip()
         self.console.print(line, soft_wrap=True, highlight=False)
         self.printed += 1
+
+    def busy(self, what: str) -> AbstractContextManager[object]:
+        """A sign of life while something takes its time; nothing where that cannot be erased."""
+        if self._plain or not self._unicode:
+            return nullcontext()
+        return self.console.status(Text(what, "dim"), spinner_style="dim")
 
     def marked(self, runs: Iterable[Run], base: str = "", mark: str = "bold yellow") -> Text:
         """Runs of text, the bold ones so that they are seen."""
