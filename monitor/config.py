@@ -131,14 +131,21 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Config:
     return load_config(path, os.environ if environment is None else environment)
 
 
-def require_contact(config: Config) -> None:
-    """What `check` only warns of, but nothing may be requested without: who is asking.
+def require_startable(config: Config) -> None:
+    """What `check` only warns of, but nothing may be requested or sent without: a contact, and
+    the credentials that only the service has.
 
     Raises:
-        rules.RuleErrors: no ``contact`` is configured.
+        rules.RuleErrors: with every one that is missing.
     """
+    missing = list(config.absent_credentials)
     if not config.contact:
-        raise RuleErrors([missing_contact(config.files[0] if config.files else Path())])
+        missing.insert(0, missing_contact(config.files[0] if config.files else Path()))
+    if missing:
+        raise RuleErrors(missing)
+
+
+require_contact = require_startable
 
 
 def missing_contact(file: Path) -> Mistake:

@@ -35,7 +35,7 @@ class Feeds:
             first = self._by_url.setdefault(feed.url, feed.name)
             if first != feed.name:
                 message = f"feed '{feed.name}' has the same URL as feed '{first}'"
-                reader.warn(key, message, "delete one of them")
+                reader.warn(key, message, f"its items are told under '{first}'; delete one of them")
 
     def _feed(self, reader: Reader, key: Text, node: Node) -> FeedConfig | None:
         what = f"feed '{shown(key.value)}'"

@@ -21,7 +21,8 @@ from monitor.config_rules import Rules
 from monitor.config_schema import DEFAULTS, SETTINGS, TOP, Findings, Reader, Section, tables
 from monitor.config_values import WrongValueError, database
 from monitor.secrets import Secrets
-from rules import Mistake, RuleErrors
+from rules import RuleErrors
+from rules.load import in_reading_order
 from rules.source import Source, Text
 
 Sections = Mapping[str, list[Section]]
@@ -58,14 +59,8 @@ def _load(path: Path, environment: Mapping[str, str]) -> Config:
         findings.mistakes += source.mistakes
     config = _config(found, findings, environment)
     if findings.mistakes or config is None:
-        raise RuleErrors(_in_reading_order(findings.mistakes, found.sources))
+        raise RuleErrors(in_reading_order(findings.mistakes, found.sources))
     return config
-
-
-def _in_reading_order(mistakes: list[Mistake], sources: list[Source]) -> list[Mistake]:
-    order = {source.name: number for number, source in enumerate(sources)}
-    last = len(order)
-    return sorted(mistakes, key=lambda m: (order.get(m.file, last), m.file, m.line, m.column))
 
 
 def _config(found: Found, findings: Findings, environment: Mapping[str, str]) -> Config | None:

@@ -13,8 +13,9 @@ from datetime import date, datetime, time, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, cast
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
+
+from monitor.urls import BadUrl, normalised
 
 _UNITS = {
     "ms": timedelta(milliseconds=1),
@@ -33,6 +34,7 @@ _LANG = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 SEVERITIES = ("low", "normal", "high", "critical")
 LOG_LEVELS = ("debug", "info", "warning", "error")
+_STRANGE = re.compile(r"""[\\\x00-\x20\x7f-\xa0\u2000-\u200f\u2028-\u202f\u3000<>"^`{|}]""")
 _OURS = {
     "accept-encoding": "wirewatch accepts only encodings whose size it can bound",
     "connection": "the connection is wirewatch's",
@@ -186,25 +188,22 @@ def contact(text: str) -> str:
 
 
 def feed_url(text: str) -> str:
-    """The address of a feed: http or https, without user name."""
-    strange = re.search(r"[\s\\\x00-\x20\x7f-\xa0<>\"^`{|}]", text)
+    """The address of a feed: http or https, without user name, one that may be asked."""
+    strange = _STRANGE.search(text)
     if strange:
         message = f"the URL holds {_sign(strange[0])}"
         raise WrongValueError(message, "write it with %-signs", strange.start())
-    try:
-        parts = urlsplit(text)
-        _ = parts.port
-        host = parts.hostname or ""
-    except ValueError as error:
-        raise WrongValueError(f"'{shown(text)}' is not a URL: {error}") from None
-    if parts.scheme.lower() not in ("http", "https"):
-        hint = "" if parts.scheme else "write https:// before it"
+    scheme, separator, rest = text.partition("://")
+    if scheme.lower() not in ("http", "https"):
+        hint = "" if separator else "write https:// before it"
         raise WrongValueError(f"'{shown(text)}' is neither http:// nor https://", hint)
-    if "@" in parts.netloc:
+    if "@" in re.split(r"[/?#]", rest, maxsplit=1)[0]:
         hint = "write auth: {user: …, password: …}"
         raise WrongValueError("a user name does not belong into the URL of a feed", hint)
-    if not host:
-        raise WrongValueError(f"'{shown(text)}' names no host")
+    try:
+        normalised(text)
+    except BadUrl as error:
+        raise WrongValueError(str(error)) from None
     return text
 
 

@@ -81,8 +81,8 @@ def load_rules(paths: Iterable[Path | str]) -> RuleSet:
     groups: dict[str, Group] = {}
     mistakes: list[Mistake] = []
     names = (Names("rule", {}), Names("group", {}))
-    for path in _files(paths):
-        source = read(path, str(path))
+    sources = [read(path, str(path)) for path in _files(paths)]
+    for source in sources:
         mistakes += source.mistakes
         for key, section in _sections(source):
             if key.value == "rules":
@@ -92,8 +92,15 @@ def load_rules(paths: Iterable[Path | str]) -> RuleSet:
                 read_groups(source, section, names[1], groups, mistakes)
     compiled, wrong = compile_located(rules, groups)
     if mistakes or wrong or compiled is None:
-        raise RuleErrors([*mistakes, *wrong])
+        raise RuleErrors(in_reading_order([*mistakes, *wrong], sources))
     return compiled
+
+
+def in_reading_order(mistakes: Iterable[Mistake], sources: Iterable[Source]) -> list[Mistake]:
+    """Mistakes in the order of the files and of the places in them."""
+    order = {source.name: number for number, source in enumerate(sources)}
+    last = len(order)
+    return sorted(mistakes, key=lambda m: (order.get(m.file, last), m.file, m.line, m.column))
 
 
 def read_groups(
@@ -111,7 +118,12 @@ def read_groups(
             mistakes.append(taken)
         else:
             entries = tuple(_entries(source, key, node, mistakes))
-            groups[key.value] = Group(source, key, entries)
+            groups[key.value] = Group(source, key, entries or (_stand_in(key),))
+
+
+def _stand_in(key: Text) -> Text:
+    """A term for a group whose mistake is told already: rules may still name the group."""
+    return Text("x", key.start, key.end, "?")
 
 
 def _entries(source: Source, key: Text, node: Node, mistakes: list[Mistake]) -> Iterator[Text]:

@@ -35,7 +35,8 @@ _FOREIGN = re.compile(
 )
 _UNSHOWABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _PASSWORD = re.compile(
-    r"""(?<=:)(?!//)[^\s/@:"']+(?=@)  # in the user part of a URL
+    r"""\$\{[^}\n]*\}  # says where a secret is, which is none
+    |(?<=:)(?!//)[^\s/@:"']+(?=@)  # in the user part of a URL
     |(?<=password:[ ])[^\s"',}]+|(?<=password:[ ]["'])[^"']+
     |(?<=secret:[ ])[^\s"',}\[]+|(?<=secret:[ ]["'])[^"']+""",
     re.VERBOSE,
@@ -353,7 +354,7 @@ def _walk(source: str, value: str, style: str, offset: int) -> int:
     for index in range(offset):
         at = _step(source, at, value[index], style)
     if offset < len(value) and not value[offset].isspace():
-        at = _skip_space(source, at)
+        at = _skip_space(source, at, style)
     return min(at, len(source))
 
 
@@ -366,9 +367,10 @@ def _content_start(source: str, style: str) -> int:
 
 def _step(source: str, at: int, char: str, style: str) -> int:
     """The place behind the source of one character of the value."""
-    if char.isspace() and not source.startswith("\\", at):
+    escaped = style == '"' and source.startswith("\\", at)
+    if char.isspace() and not escaped:
         return at + 1 if source.startswith(char, at) else at
-    at = _skip_space(source, at)
+    at = _skip_space(source, at, style)
     if style == '"' and source.startswith("\\", at):
         return at + _escape_length(source, at)
     if style == "'" and char == "'":
@@ -376,8 +378,12 @@ def _step(source: str, at: int, char: str, style: str) -> int:
     return at + 1
 
 
-def _skip_space(source: str, at: int) -> int:
-    while at < len(source) and (source[at].isspace() or source.startswith("\\\n", at)):
+def _skip_space(source: str, at: int, style: str) -> int:
+    """Over indentation and line ends, in double quotes also over escaped line ends."""
+    while at < len(source):
+        joined = style == '"' and source.startswith(("\\\n", "\\\r"), at)
+        if not (joined or source[at].isspace()):
+            break
         at += 1
     return at
 

@@ -264,6 +264,7 @@ def test_the_place_behind_a_value_is_behind_its_last_letter(text: str, place: st
 )
 @example(value="a 'b' \"c\" \\d", style='"')
 @example(value="it''s", style="'")
+@example(value="\\", style="|")
 def test_every_visible_character_is_found_where_it_stands(value: str, style: str) -> None:
     written = yaml.dump({"a": value}, default_style=style or None, allow_unicode=True, width=20)
     source = read_text(written, "f")
@@ -302,3 +303,8 @@ def test_a_shown_line_holds_no_password_and_no_control_character() -> None:
 def test_a_line_too_long_to_help_is_not_shown() -> None:
     source = read_text(f"a: {'x' * 500}\n", "f")
     assert source.mistake(3, "wrong").source == ""
+
+
+def test_a_reference_to_a_secret_is_shown() -> None:
+    source = read_text('a: "smtps://user:${credential:smtp}@x.org"\n', "f")
+    assert source.line(1) == 'a: "smtps://user:${credential:smtp}@x.org"'
