@@ -130,10 +130,11 @@ class Transport(httpx.AsyncBaseTransport):
 def _target(url: httpx.URL) -> URL:
     """The URL in aiohttp's terms, put together from parts: host and port are read by one parser
     only. A user and password inside the URL are httpx's to send."""
+    host = url.raw_host.decode("ascii")
     path, _, query = url.raw_path.decode("ascii").partition("?")
     return URL.build(
         scheme=url.scheme,
-        host=url.raw_host.decode("ascii"),
+        host=f"[{host}]" if ":" in host else host,
         port=url.port,
         path=path,
         query_string=query,

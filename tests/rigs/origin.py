@@ -160,6 +160,7 @@ class Origin:
         self._scripts: dict[str, list[Script]] = {}
         self._log: list[Request] = []
         self._connections = 0
+        self._talking: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._open: dict[str, int] = {}
         self._most_parallel = 0
         self._lock = threading.Lock()
@@ -246,18 +247,28 @@ class Origin:
         await self._stop.wait()
         for server in servers:
             server.close()
+        for writer in self._talking.values():
+            writer.transport.abort()
+        await asyncio.gather(*self._talking, return_exceptions=True)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with self._lock:
             self._connections += 1
             number = self._connections
-        with contextlib.suppress(
-            OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError
-        ):
-            while await self._serve_one(reader, writer, number):
-                pass
-        with contextlib.suppress(OSError, asyncio.CancelledError):
+        task = asyncio.current_task()
+        assert task is not None
+        self._talking[task] = writer
+        try:
+            with contextlib.suppress(
+                OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError
+            ):
+                while await self._serve_one(reader, writer, number):
+                    pass
             writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+        finally:
+            del self._talking[task]
 
     async def _serve_one(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int
