@@ -52,7 +52,7 @@ class Mistake:
         return "".join("\t" if c == "\t" else " " for c in before) + "^"
 
 
-class RuleErrors(ValueError):
+class RuleErrors(ValueError):  # noqa: N818 - it holds many
     """All mistakes of a rule set, in reading order."""
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:

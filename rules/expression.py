@@ -560,3 +560,39 @@ def _by_field(found: list[Found], key: Callable[[Place], int]) -> dict[str, list
 
 def _any_within(numbers: list[int], low: int, high: int) -> bool:
     return bisect_left(numbers, low) < bisect_right(numbers, high)
+
+
+# --- what a rule needs ------------------------------------------------------------------------
+
+
+def needless(node: Node) -> Node | None:
+    """The part of a tree that is true of a document that holds none of its words."""
+    if _needs(node, negated=False):
+        return None
+    if isinstance(node, Or):
+        return next(child for child in node.children if not _needs(child, negated=False))
+    return node
+
+
+def _needs(node: Node, *, negated: bool) -> bool:
+    """Does the tree, or its negation, need something to be there?"""
+    match node:
+        case Not():
+            return _needs(node.child, negated=not negated)
+        case And() | Or() | AtLeast():
+            free = sum(not _needs(child, negated=negated) for child in node.children)
+            return free < _asked_of(node, negated=negated)
+        case _:
+            return not negated
+
+
+def _asked_of(node: And | Or | AtLeast, *, negated: bool) -> int:
+    """How many children must hold, or for the negation must not."""
+    match node:
+        case And():
+            count = len(node.children)
+        case Or():
+            count = 1
+        case AtLeast():
+            count = node.count
+    return len(node.children) - count + 1 if negated else count

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rules import foreign
 from rules.errors import Mistake
 from rules.expression import FIELDS
-from rules.parser import LONGEST, MARKS, MOST_TERMS, Entry, close_to, mistake_in, plain
+from rules.parser import LONGEST, MOST_TERMS, Entry, close_to, mistake_in
 from rules.terms import TermError, Written, read_regex, read_words
+from rules.tokens import MARKS, plain
 
 _REGEX = re.compile(r"/((?:[^/\\]|\\.)+)/([A-Za-z]*)", re.DOTALL)
 _QUOTED = re.compile(r'([=~]?)"([^"]*)"(?:~(\d+))?')
@@ -22,9 +23,11 @@ _HINT = "write each term as an entry of its own, operators in the rule"
 
 @dataclass(frozen=True, slots=True)
 class GroupSet:
-    """All groups: their terms, what each uses directly, and their mistakes."""
+    """All groups: their terms with those of groups they use, their own entries (``None`` stands
+    for a group), what each uses directly, and their mistakes."""
 
     entries: Mapping[str, tuple[Entry, ...] | None]
+    own: Mapping[str, tuple[Entry | None, ...]]
     uses: Mapping[str, frozenset[str]]
     mistakes: tuple[Mistake, ...]
 
@@ -46,7 +49,7 @@ def read_groups(terms: Mapping[str, Sequence[str]]) -> GroupSet:
     raw: dict[str, list[Entry | str]] = {}
     broken: set[str] = set()
     for name, texts in terms.items():
-        raw[name], wrong = _read(name, texts, tuple(terms))
+        raw[name], wrong = _read(name, texts, terms)
         mistakes += wrong
         if wrong:
             broken.add(name)
@@ -64,11 +67,15 @@ def read_groups(terms: Mapping[str, Sequence[str]]) -> GroupSet:
             resolved[name] = None
         else:
             resolved[name] = _resolve(raw[name], resolved)
-    return GroupSet({name: resolved[name] for name in terms}, uses, tuple(mistakes))
+    own = {
+        name: tuple(None if isinstance(entry, str) else entry for entry in entries)
+        for name, entries in raw.items()
+    }
+    return GroupSet({name: resolved[name] for name in terms}, own, uses, tuple(mistakes))
 
 
 def _read(
-    name: str, texts: Sequence[str], known: tuple[str, ...]
+    name: str, texts: Sequence[str], known: Collection[str]
 ) -> tuple[list[Entry | str], list[Mistake]]:
     """The entries of one group; a text stands for another group."""
     entries: list[Entry | str] = []
@@ -86,14 +93,14 @@ def _read(
     return entries, mistakes
 
 
-def _known(entry: Entry | str, text: str, known: tuple[str, ...]) -> Entry | str:
+def _known(entry: Entry | str, text: str, known: Collection[str]) -> Entry | str:
     """The entry, if it is no unknown group.
 
     Raises:
         TermError: it is.
     """
     if isinstance(entry, str) and entry not in known:
-        close = close_to(entry, known)
+        close = close_to(entry, tuple(known))
         hint = f"did you mean @{close}?" if close else ""
         raise TermError(f"no group named @{entry}", hint, offset=text.find("@"))
     return entry

@@ -16,13 +16,11 @@ and its depth is bounded by the limit of brackets.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from rules import foreign
-from rules import text as words
 from rules.errors import Mistake
 from rules.expression import (
     ANYWHERE,
@@ -38,71 +36,18 @@ from rules.expression import (
     Or,
     Phrase,
     Term,
+    needless,
 )
-from rules.terms import Mark, TermError, Written, read_regex, read_whole, read_words
+from rules.remarks import Names, Remark, short_wildcard, short_wildcards
+from rules.terms import TermError, Written, read_regex, read_whole, read_words
+from rules.tokens import Token, plain, short, tokens
 
 LONGEST = 20_000
 MOST_TERMS = 2_000
 DEEPEST = 100
 FARTHEST = 100
-NEAR_BY = 10
+_FAR = 30
 _MOST_MISTAKES = 10
-
-# --- characters that count as others ---------------------------------------------------------
-
-_SAME = (
-    dict(zip("（），：｜＊＝～＠＋！？＆", "(),:|*=~@+!?&", strict=True))
-    | dict.fromkeys(words.QUOTES, '"')
-    | dict.fromkeys("\t\n\r\v\f\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000", " ")
-    | dict.fromkeys(map(chr, range(0x2000, 0x200B)), " ")
-)
-_PLAIN = str.maketrans(_SAME)
-
-
-def plain(expression: str) -> str:
-    """The expression as it is read, character by character: quotes, brackets and spaces plain."""
-    return expression.translate(_PLAIN)
-
-
-# --- tokens ----------------------------------------------------------------------------------
-
-_HEBREW = "\u0591-\u05c7\u05d0-\u05ea\u05ef-\u05f2"
-_IN_WORD = f'(?<=[{_HEBREW}])"(?=[{_HEBREW}])'
-_BARE = rf'(?:[^\s()",|]|(?<=\d),(?=\d)|{_IN_WORD})+'
-_TOKEN = re.compile(
-    rf"""[ ]*(?:
-      (?P<punct>[()|,])
-    | (?P<regex>/(?:[^/\\]|\\.)*/[A-Za-z]*)
-    | (?P<quoted>(?P<qmark>[=~]?)"(?P<inner>(?:[^"]|{_IN_WORD})*)"(?:~(?P<reach>\d+))?)
-    | (?P<field>[^\W\d][\w.\-]*:)(?!//)
-    | (?P<dash>[{re.escape(words.DASHES)}])(?=[^\s),|])
-    | (?P<bare>{_BARE})
-    | (?P<quote>")
-    )""",
-    re.VERBOSE | re.DOTALL,
-)
-_OPERATOR = re.compile(r"(N?O?NEAR|ATLEAST)/(\d+)$")
-_PLAIN_OPERATORS = frozenset({"AND", "OR", "NOT", "NEAR", "ONEAR"})
-
-
-class Token(NamedTuple):
-    """``kind`` is the operator or sign itself, or ``term``, ``field``, ``end``."""
-
-    kind: str
-    start: int
-    end: int
-    number: int = 0
-    written: Written | None = None
-    regex: tuple[str, bool] | None = None
-    group: str = ""
-
-
-class Remark(NamedTuple):
-    """What the linter may ask about, noted while reading."""
-
-    message: str
-    hint: str
-    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,14 +123,17 @@ class _Reader:
         self._terms = 0
         self._fields: tuple[str, ...] = ANYWHERE
         self._field = ""
+        self._has_and = False
 
     def read(self) -> Node | None:
         try:
-            self._tokens = list(_tokens(self.expression, self._plain, self.faults))
+            self._tokens = list(tokens(self.expression, self._plain, self.faults))
             root = self._either("")
             self._expect_end()
         except _Stop:
             return None
+        if not self.faults:
+            self._check_need(root)
         if self._terms > MOST_TERMS:
             self._note(
                 f"a rule of {self._terms:,} terms with its groups; the limit is {MOST_TERMS:,}",
@@ -194,7 +142,22 @@ class _Reader:
             )
         return root
 
+    def _check_need(self, root: Node) -> None:
+        useless = needless(root)
+        if useless is not None:
+            self._note(
+                f"{self._cited(useless)} needs nothing to be there, and a rule must",
+                "write before NOT what must be there",
+                useless.start,
+            )
+
+    def _cited(self, node: Node) -> str:
+        return short(self.expression[node.start : node.end])
+
     # Faults.
+
+    def _remark(self, message: str, hint: str, offset: int) -> None:
+        self.remarks.append(Remark(message, hint, offset))
 
     def _note(self, message: str, hint: str, offset: int) -> None:
         self.faults.append(TermError(message, hint, offset=offset))
@@ -222,24 +185,39 @@ class _Reader:
     def _either(self, after: str) -> Node:
         """``after`` is what stands before, for the message when nothing follows."""
         children = [self._all(after)]
+        mixed = [children[0]] if self._has_and else []
         while self._next.kind in ("OR", "|"):
             operator = self._take()
             children.append(self._all(self._word(operator)))
+            if self._has_and:
+                mixed.append(children[-1])
+        self._has_and = False
         if len(children) == 1:
             return children[0]
+        if mixed:
+            self._remark(
+                "AND and OR are mixed without brackets",
+                f"AND binds tighter: write ({self._cited(mixed[0])}) if that is meant",
+                mixed[0].start,
+            )
         return Or(tuple(children), children[0].start, children[-1].end)
 
     def _all(self, after: str) -> Node:
-        children = [self._sign(after)]
+        children: list[Node] = []
+        names = Names(self.expression, self.remarks)
         while True:
-            kind = self._next.kind
-            if kind == "AND":
-                operator = self._take()
-                children.append(self._sign(self._word(operator)))
-            elif kind in _BEGINS_A_TERM:
-                children.append(self._sign(""))
-            else:
+            token = self._next
+            if token.kind == "AND" and children:
+                after = self._word(self._take())
+                names.end()
+            elif children and token.kind not in _BEGINS_A_TERM:
                 break
+            token = self._next
+            children.append(self._sign(after))
+            names.add(token, children[-1])
+            after = ""
+        names.end()
+        self._has_and = len(children) > 1
         if len(children) == 1:
             return children[0]
         return And(tuple(children), children[0].start, children[-1].end)
@@ -263,6 +241,12 @@ class _Reader:
             self._note(
                 f"{self._word(token)} is farther than {token.kind}/{FARTHEST}, the limit",
                 "write AND for words anywhere in the item",
+                token.start,
+            )
+        elif token.number > _FAR:
+            self._remark(
+                f"{self._word(token)} joins words that may be far apart",
+                f"{token.kind}/{_FAR} or less finds words that belong together",
                 token.start,
             )
         for operand in (left, right):
@@ -300,6 +284,12 @@ class _Reader:
             if token.kind == "end":
                 place = len(self.expression.rstrip())
             hint = ""
+            if token.kind in ("NOT", "-") and after.startswith(("NEAR", "ONEAR")):
+                return self._stop(
+                    f"NOT cannot be an operand of {after}",
+                    "write terms, or terms joined by OR in brackets",
+                    token.start,
+                )
             if after == "NOT" and token.kind in ("NEAR", "ONEAR"):
                 hint = f"write a NOT (a {self._word(token)} b)"
             return self._stop(f"expected a term after {after}", hint, place)
@@ -327,8 +317,8 @@ class _Reader:
     def _brackets(self, token: Token) -> Node:
         self._deeper(token)
         child = self._either("(")
-        self._close(token)
-        return child
+        closed = self._close(token)
+        return replace(child, start=token.start, end=closed.end)
 
     def _deeper(self, token: Token) -> None:
         self._depth += 1
@@ -339,7 +329,7 @@ class _Reader:
                 token.start,
             )
 
-    def _close(self, opened: Token) -> None:
+    def _close(self, opened: Token) -> Token:
         token = self._next
         if token.kind == ",":
             raise self._comma(token)
@@ -352,6 +342,7 @@ class _Reader:
         told = foreign.after_bracket(self._plain[token.end : token.end + 1])
         if told:
             raise self._stop(*told, token.end)
+        return token
 
     def _at_least(self, token: Token) -> Node:
         name = self._word(token)
@@ -366,7 +357,7 @@ class _Reader:
         while self._next.kind == ",":
             self._take()
             children.append(self._either(","))
-        self._close(opened)
+        closed = self._close(opened)
         different = tuple(dict.fromkeys(children))
         if not 1 <= token.number <= len(different):
             self._note(
@@ -374,7 +365,7 @@ class _Reader:
                 "ask for at least 1 and at most all of them",
                 token.start,
             )
-        return AtLeast(token.number, different, token.start, self._tokens[self._at - 1].end)
+        return AtLeast(token.number, different, token.start, closed.end)
 
     def _in_field(self, token: Token) -> Node:
         name = self._plain[token.start : token.end - 1]
@@ -389,7 +380,7 @@ class _Reader:
         self._field, self._fields = name, (name,)
         child = self._primary(self._word(token))
         self._field, self._fields = "", ANYWHERE
-        return child
+        return replace(child, start=token.start)
 
     def _unknown_field(self, name: str, token: Token) -> None:
         hint = foreign.field_hint(name)
@@ -410,7 +401,20 @@ class _Reader:
         except TermError as fault:
             self.faults.append(fault)
             return _UNKNOWN
+        self._ask(token)
+        for word in short_wildcards(leaf):
+            self._remark(*short_wildcard(self._word(token), word), token.start)
         return Term(leaf, self._fields, token.start, token.end)
+
+    def _ask(self, token: Token) -> None:
+        """Was a lower-case word meant as an operator?"""
+        word = self._word(token)
+        if word.upper() in _LOWER_CASE and token.written and not token.written.quoted:
+            self._remark(
+                f"{word} is a search word here",
+                f'write {word.upper()} for the operator, "{word}" for the word',
+                token.start,
+            )
 
     def _leaf(self, token: Token) -> Leaf:
         if token.regex:
@@ -462,6 +466,7 @@ class _Reader:
     }
 
 
+_LOWER_CASE = frozenset({"AND", "OR", "NOT", "NEAR", "ONEAR"})
 _BEGINS_A_TERM = frozenset({"(", "ATLEAST", "field", "term", "group", "foreign", "NOT", "-"})
 _NAMES: Mapping[type, str] = {
     And: "AND",
@@ -488,143 +493,3 @@ def close_to(name: str, known: tuple[str, ...]) -> str:
 
     found = get_close_matches(name[:100], known[:10_000], n=1, cutoff=0.6)
     return found[0] if found else ""
-
-
-# --- cutting into tokens ---------------------------------------------------------------------
-
-
-def _tokens(expression: str, text: str, faults: list[TermError]) -> Iterator[Token]:
-    """The tokens of an expression; ``text`` is its plain form."""
-    position, stop = 0, len(text.rstrip(" "))
-    while position < stop:
-        found = _TOKEN.match(text, position)
-        kind = found.lastgroup if found else None
-        if found is None or kind is None or kind == "quote":
-            start = stop - len(text[position:stop].lstrip(" "))
-            faults.append(
-                TermError('" is never closed', 'write " after the last word', offset=start)
-            )
-            raise _Stop
-        position = found.end()
-        start = found.start(kind)
-        try:
-            yield _CUTS[kind](expression, text, found, start)
-        except TermError as fault:
-            faults.append(fault)
-            yield Token("foreign", start, position)
-    yield Token("end", len(expression), len(expression))
-
-
-_Cut = Callable[[str, str, "re.Match[str]", int], Token]
-
-
-def _sign_token(_expression: str, _text: str, found: re.Match[str], start: int) -> Token:
-    return Token(found["punct"], start, found.end())
-
-
-def _dash_token(_expression: str, _text: str, found: re.Match[str], start: int) -> Token:
-    return Token("-", start, found.end())
-
-
-def _field_token(_expression: str, _text: str, found: re.Match[str], start: int) -> Token:
-    return Token("field", start, found.end())
-
-
-def _regex_token(expression: str, text: str, found: re.Match[str], start: int) -> Token:
-    whole = expression[start : found.end()]
-    body, _, flags = whole[1:].rpartition("/")
-    if flags not in ("", "c"):
-        raise TermError(
-            f"a regular expression cannot end in /{flags}",
-            "write /.../ to ignore case, /.../c to respect it",
-            offset=found.end() - len(flags),
-        )
-    if text[found.end() : found.end() + 1] not in _ENDS:
-        raise TermError(
-            f"a space is missing after {_short(whole)}",
-            "put a term with / in quotes if no regular expression is meant",
-            offset=found.end(),
-        )
-    return Token("term", start, found.end(), regex=(body, flags == "c"))
-
-
-def _quoted_token(expression: str, text: str, found: re.Match[str], start: int) -> Token:
-    end = found.end()
-    if text[end : end + 1] not in _ENDS:
-        raise TermError(*foreign.after_quotes(text[end:]), offset=end)
-    begin, stop = found.span("inner")
-    inner = _stars(expression[begin:stop])
-    reach = found["reach"]
-    number = None if reach is None else int(reach[:9])
-    mark = MARKS[found["qmark"]]
-    return Token(
-        "term",
-        start,
-        end,
-        written=Written(expression[start:end], inner, start, mark, quoted=True, reach=number),
-    )
-
-
-def _bare_token(expression: str, text: str, found: re.Match[str], start: int) -> Token:
-    word, end = text[start : found.end()], found.end()
-    if word in _PLAIN_OPERATORS:
-        return Token(word, start, end, NEAR_BY)
-    if "/" in word:
-        operator = _OPERATOR.match(word)
-        if operator:
-            return Token(operator[1], start, end, int(operator[2][:9]))
-    if word[0] == "/":
-        raise TermError(
-            "a regular expression must end in /",
-            "put a term that begins with / in quotes",
-            offset=start,
-        )
-    told = foreign.operator(word)
-    if not told and text[end : end + 1] == "(":
-        told = foreign.function(word)
-    if told:
-        raise TermError(*told, offset=start)
-    if word[0] == "@":
-        return _group_token(expression, word, start, end)
-    return _word_token(expression, word, start, end)
-
-
-def _group_token(expression: str, word: str, start: int, end: int) -> Token:
-    if len(word) == 1:
-        raise TermError("@ needs the name of a group", "write @putin", offset=start)
-    return Token("group", start, end, group=expression[start + 1 : end])
-
-
-def _word_token(expression: str, word: str, start: int, end: int) -> Token:
-    mark = MARKS.get(word[0], "")
-    if mark and len(word) == 1:
-        raise TermError(f"{mark} needs a term right after it", f"write {mark}Gazprom", offset=start)
-    if mark and word[1] in "=~":
-        raise TermError(
-            f"{word[:2]} is not an operator here",
-            "write = for exactly these letters or ~ for inflected forms",
-            offset=start,
-        )
-    whole = expression[start:end]
-    inner = _stars(whole[len(mark) :])
-    return Token("term", start, end, written=Written(whole, inner, start, mark))
-
-
-def _stars(text: str) -> str:
-    return text.replace("＊", "*")
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else f"{text[:39]}…"
-
-
-_ENDS = ("", " ", "(", ")", "|", ",")
-MARKS: Mapping[str, Mark] = {"": "", "=": "=", "~": "~"}
-_CUTS: Mapping[str, _Cut] = {
-    "punct": _sign_token,
-    "regex": _regex_token,
-    "quoted": _quoted_token,
-    "field": _field_token,
-    "dash": _dash_token,
-    "bare": _bare_token,
-}

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from rules.document import Document, Span
 from rules.errors import Mistake, RuleErrors
+from rules.explain import Explanation, explain
 from rules.expression import Reading, holds, spans
 from rules.groups import GroupSet, read_groups
 from rules.parser import Expression, parse
@@ -73,6 +74,23 @@ class RuleSet:
             for name, expression in self._expressions.items()
             if holds(expression.root, reading)
         )
+
+    def why(self, rule: str, document: Document) -> Explanation:
+        """The rule's evaluated tree, for a match and for a miss.
+
+        Raises:
+            KeyError: there is no such rule.
+        """
+        return explain(self._expressions[rule], document)
+
+    def lint(self, languages: Collection[str] = ()) -> tuple[Mistake, ...]:
+        """What the linter asks about, rule by rule; nothing of it stops a rule.
+
+        ``languages`` are those of the feeds, for terms that need a stemmer.
+        """
+        from rules.lint import lint  # noqa: PLC0415 - matching does not need it
+
+        return lint(self._expressions, self._terms, self._groups, languages)
 
     def updated(
         self,
