@@ -40,7 +40,6 @@ _MEANT = {
     "iso8859-9": "cp1254",
     "tis-620": "cp874",
 }
-_UNICODE = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
 _NOT_CHARSETS = ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7")
 _HTTP = re.compile(r"""charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{1,40})""", re.IGNORECASE)
 _XML = re.compile(rb"""\s*<\?xml\s[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9_.:-]{1,40})["']""")
@@ -73,8 +72,8 @@ def _declared(body: bytes, content_type: str) -> list[str]:
     names = [_name(label) for label in labels if label]
     if names and names[0] in ("cp1252", "iso8859-15"):
         names.insert(0, "utf-8")
-    # An ASCII-compatible prolog was just read: it cannot be true that this is UTF-16.
-    return [name for name in names if name and not (in_prolog and name in _UNICODE)]
+    # What is UTF-16 or UTF-32 was known by its first bytes; of anything else it is not true.
+    return [name for name in names if name and not name.startswith(("utf-16", "utf-32"))]
 
 
 def _name(label: str) -> str:
@@ -94,7 +93,7 @@ def _decoded(body: bytes, encoding: str) -> str | None:
         return codecs.getincrementaldecoder(encoding)().decode(body)
     except (UnicodeError, LookupError):
         pass
-    if encoding in ("cp1252", "utf-16", "utf-32"):
+    if encoding == "cp1252":  # the last resort, taken only after everything else
         return None
     text = body.decode(encoding, "replace")
     broken = text.count("\ufffd")

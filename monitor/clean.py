@@ -155,7 +155,7 @@ def _text_of(fragment: str) -> str:
     if len(fragment) <= _PIECE:
         return _parsed(fragment)
     fragment = _SILENT_WHOLE.sub(" ", fragment[:_MARKUP_CAP])
-    return "".join(_parsed(piece) for piece in _pieces(fragment))
+    return "".join(map(_parsed_piece, _pieces(fragment)))
 
 
 def _parsed(fragment: str) -> str:
@@ -163,6 +163,12 @@ def _parsed(fragment: str) -> str:
     if _SILENT_OPEN.search(fragment):
         tree.strip_tags(list(_SILENT))
     return tree.root.text() if tree.root else ""
+
+
+def _parsed_piece(piece: str) -> str:
+    """The same for a piece that others stand before: a parser drops the space it begins with."""
+    apart = " " if piece[0].isspace() or _BLOCK.match(piece) else ""
+    return apart + _parsed(piece)
 
 
 def _pieces(fragment: str) -> list[str]:

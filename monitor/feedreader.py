@@ -7,6 +7,7 @@ feed was fetched from; links are resolved here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -55,25 +56,46 @@ def read(task: ParseTask, detector: Detector) -> Parsed | NotAFeed:
 
     The same task gives the same result in every process (B22).
     """
-    text = charset.decode(task.body, task.content_type).lstrip("\ufeff \t\r\n\0")
-    refused = notafeed.refusal(text)
+    written = charset.decode(task.body, task.content_type).lstrip("\ufeff \t\r\n\0")
+    refused = notafeed.refusal(written)
     if refused:
         return NotAFeed(refused)
-    text = xmltext.legal(text)
-    if not text or notafeed.is_page(text) or "<" not in text[:4096]:
-        return NotAFeed(notafeed.looks_like(text))
+    text = xmltext.legal(written)
+    if "<" not in text[:4096] or notafeed.is_page(text):
+        return NotAFeed(notafeed.looks_like(written))
     text, more = xmltext.first_entries(text, MOST_ENTRIES)
-    raw = feedparser.parse(
-        BytesIO(text.encode("utf-8", "replace")),
-        response_headers=dict(_HEADERS),
-        sanitize_html=False,
-        resolve_relative_uris=False,
-    )
+    raw = _raw(text)
     version = raw.get("version") or _unknown_version(raw["entries"], text)
     if not version:
         return NotAFeed(notafeed.looks_like(text))
     parsed = _Reader(task, detector, raw, version, text).parsed()
     return replace(parsed, dropped=parsed.dropped + more)
+
+
+def _raw(text: str) -> _Raw:
+    """feedparser's result, by its strict parser where that can be had."""
+    raw = _fed(text)
+    if _is_lenient(raw) and (mended := xmltext.mended(text)) != text:
+        again = _fed(mended)
+        if not _is_lenient(again):
+            # The complaint is kept, as text: it is not true of this result.
+            return again | {"bozo": True, "bozo_exception": str(raw["bozo_exception"])}
+    return raw
+
+
+def _fed(text: str) -> _Raw:
+    raw: _Raw = feedparser.parse(
+        BytesIO(text.encode("utf-8", "replace")),
+        response_headers=dict(_HEADERS),
+        sanitize_html=False,
+        resolve_relative_uris=False,
+    )
+    return raw
+
+
+def _is_lenient(raw: _Raw) -> bool:
+    """The document was not well-formed: feedparser began again with a parser that forgives."""
+    return bool(raw.get("bozo")) and isinstance(raw.get("bozo_exception"), SAXException)
 
 
 def _unknown_version(entries: Sequence[object], text: str) -> str:
@@ -97,8 +119,7 @@ class _Reader:
         self._feed: _Raw = raw["feed"]
         self._entries: Sequence[_Raw] = raw["entries"]
         self._problem = raw.get("bozo_exception") if raw.get("bozo") else None
-        # feedparser then starts again with a parser that leaves entities in ids as written.
-        self._lenient = isinstance(self._problem, SAXException)
+        self._lenient = _is_lenient(raw)
         self._cut, self._partial = xmltext.ending(text) if self._lenient else (False, False)
         self._title = clean.visible(self._text(self._feed, "title", clean.TITLE_CAP))
         self._base = clean.link(_alternate(self._feed), task.url)
@@ -141,12 +162,14 @@ class _Reader:
         return _Entry(Identifiers(guid, link, title, summary), item)
 
     def _written(self, text: str) -> str:
-        """The text of an element that holds no markup, whichever parser read it."""
+        """The text of an element that holds no markup: one of the parsers leaves entities in it."""
         return _unescaped(text.strip()) if self._lenient else text.strip()
 
     def _url(self, raw: _Raw, link: str, guid: str) -> str:
         original = clean.link(_str(raw, "feedburner_origlink"))
-        return original or clean.link(link, self._base, self._task.url) or clean.link(guid)
+        # A guid in the place of a link is a whole address or none.
+        bases = () if link == guid else (self._base, self._task.url)
+        return original or clean.link(link, *bases) or clean.link(guid)
 
     def _text(self, raw: _Raw, name: str, cap: int) -> str:
         return self._cleaned(_str(raw, name), _str(_dict(raw, f"{name}_detail"), "type"), cap)
@@ -272,6 +295,8 @@ def _number(written: str) -> int:
 
 
 def _unescaped(text: str) -> str:
+    """What the lenient parser made of a text without markup, put right."""
+    text = re.sub(r"&(\w+);=", r"&\1=", text)  # it takes ?a=1&b=2 for an entity named b
     for entity, char in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'")):
         text = text.replace(entity, char)
     return text.replace("&amp;", "&")

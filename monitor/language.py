@@ -94,6 +94,8 @@ _WRITTEN_IN: dict[str, frozenset[str]] = {
     )
     for language in languages.split()
 }
+# Languages between which a guess is divided although it is sure that it is one of them.
+_KIN = (("id", "ms", "jv", "su", "min"), ("hr", "sr", "bs", "sh"), ("no", "nn", "da"))
 _OLD_NAMES = {"in": "id", "iw": "he", "ji": "yi", "cmn": "zh", "arz": "ar"}
 _TAG = re.compile(
     r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|[0-9]{3}))?(?![A-Za-z0-9])"
@@ -162,8 +164,12 @@ def load_guess() -> Guess:
 
     def guess(text: str) -> tuple[str, float]:
         # The model takes one line, and capitals for another language.
-        labels, scores = model.predict(text.replace("\n", " ").lower(), k=1, threshold=0.0)
-        return (labels[0].removeprefix("__label__"), float(scores[0])) if labels else ("", 0.0)
+        labels, scores = model.predict(text.replace("\n", " ").lower(), k=4, threshold=0.05)
+        names = [label.removeprefix("__label__") for label in labels]
+        if not names:
+            return "", 0.0
+        kin = next((group for group in _KIN if names[0] in group), (names[0],))
+        return names[0], sum(float(s) for n, s in zip(names, scores, strict=True) if n in kin)
 
     return guess
 
@@ -202,6 +208,6 @@ def _by_script(scripts: Counter[str]) -> str:
     if not letters:
         return ""
     script, count = scripts.most_common(1)[0]
-    if script == "Han" and scripts["Kana"] * 12 >= letters:  # Chinese knows a の too
+    if script == "Han" and scripts["Kana"] * 8 >= letters:  # Chinese knows a の too
         script, count = "Kana", scripts["Kana"] + scripts["Han"]
     return _LANGUAGE.get(script, "") if count * 2 > letters else ""

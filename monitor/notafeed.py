@@ -86,7 +86,8 @@ def looks_like(text: str) -> str:
 
 
 def _page(page: str) -> str:
-    found = _HTML_TITLE.search(page)
+    head = re.split(r"<body[\s>]", page, maxsplit=1, flags=re.IGNORECASE)[0]
+    found = _HTML_TITLE.search(head)
     title = clean.visible(clean.markup(found[1], 100)) if found else ""
     kind = "a login page" if _PASSWORD.search(page) else "an HTML page"
     return f'{kind} titled "{title}"' if title else f"{kind} without a title"

@@ -7,6 +7,7 @@ lenient one raises at references to some of them. Both are taken out here.
 from __future__ import annotations
 
 import re
+from html.entities import html5
 
 # What XML does not allow, as characters and as references; feedparser raises on some of the latter.
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -19,6 +20,11 @@ _TOKEN = re.compile(
     r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)"
     r"|<(?P<end>/?)(?:[\w.-]+:)?(?P<name>item|entry|rss|feed|rdf)(?=[\s>/]|\Z)[^>]*(?P<close>>|\Z)",
     re.IGNORECASE | re.DOTALL,
+)
+_AMPERSAND = re.compile(
+    r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)"
+    r"|&(?P<entity>(?:#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]{0,31});|)",
+    re.DOTALL,
 )
 _ENTRY_END = re.compile(r"</(?:[\w.-]+:)?(?:item|entry)\s*>", re.IGNORECASE)
 
@@ -39,6 +45,31 @@ def legal(text: str) -> str:
     if "&#" in text:
         text = _REFERENCE.sub(_legal_reference, _PAIR.sub(_joined, text))
     return text
+
+
+def mended(text: str) -> str:
+    """The text with the mistakes that spoil most feeds put right, where it has them.
+
+    An ampersand that begins no reference is escaped, and the names of HTML's characters, which XML
+    does not know, become those characters. CDATA says what it says; a document that declares
+    entities is left alone. What a broken server says before the document is left out.
+    """
+    if "<!ENTITY" in text:
+        return text
+    start = text.find("<?xml", 0, 10_000)
+    text = text[max(start, 0) :]
+    return _AMPERSAND.sub(_mended_ampersand, text)
+
+
+def _mended_ampersand(found: re.Match[str]) -> str:
+    name = found["entity"]
+    if name is None:
+        return found[0]
+    if not name:
+        return "&amp;"
+    if name in ("amp;", "lt;", "gt;", "quot;", "apos;") or name.startswith("#"):
+        return found[0]
+    return html5.get(name) or f"&amp;{name}"
 
 
 def _legal_reference(found: re.Match[str]) -> str:
