@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from rules import characters as chars
@@ -42,6 +42,15 @@ def _run(letters: chars.Characters, ignored: str) -> str:
     return f"{first}[{low}]*+(?:{over})*+"
 
 
+@cache
+def word_pattern() -> re.Pattern[str]:
+    """Finds every word of a text without flattened characters (see `flatten`); has no groups.
+
+    Compiled when first asked for: it takes a while.
+    """
+    return re.compile(_word_pattern())
+
+
 def _word_pattern() -> str:
     ignored = chars.IGNORED.all
     others = ignored.replace("\u200b-\u200f", "\u200b\u200d-\u200f")
@@ -67,9 +76,6 @@ def _word_pattern() -> str:
         )
     )
 
-
-WORD = re.compile(_word_pattern())
-"""Every word of a text without flattened characters (see `flatten`); it has no groups."""
 
 _FLATTENED = re.compile(f"[{chars.FLATTENED.all}]")
 _IGNORED = re.compile(f"[{chars.IGNORED.all}]+")
@@ -118,9 +124,10 @@ _LONG_WORD = 64  # longer ones are not remembered, so that the memo is bounded i
 
 _FOLDED_LETTERS = "A-Za-zªºÀ-ɏɐ-ʯᴀ-ᵿᶀ-ᶿḀ-ỿⱠ-Ɀ꜠-ꟿꬰ-꭯Ͱ-Ͽἀ-῿"
 _ACCENTED = re.compile(f"([{_FOLDED_LETTERS}])[{chars.MARK.all}]+")
-_STRESSED = re.compile(
-    "([\u0400-\u052f\u1c80-\u1c8f\ua640-\ua69f][^\u0400-\uffff]*)[\u0300\u0301]+"
+_MAY_HAVE_ACCENTS = re.compile(
+    "[ªºÀ-ɏᴀ-ᵿᶀ-ᶿḀ-ỿⱠ-Ɀ꜠-ꟿꬰ-꭯Ͱ-Ͽἀ-῿\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]"
 )
+_STRESSED = re.compile("[\u0400-\u052f\u1c80-\u1c8f\ua640-\ua69f][\u0300-\u036f]+")
 _UNWRITTEN = re.compile(
     "[\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u0640"
     "\u0898-\u089f\u08ca-\u08e1\u08e3-\u08ff\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7]+"
@@ -171,13 +178,18 @@ def _exact(surface: str) -> str:
 
 def _fold(surface: str, *, accents: bool) -> str:
     text = unicodedata.normalize("NFKC", _exact(surface).casefold())
-    if not accents:
+    if not accents and _MAY_HAVE_ACCENTS.search(text):
         apart = unicodedata.normalize("NFD", text)
         text = unicodedata.normalize("NFC", _ACCENTED.sub(r"\1", apart))
         text = text.translate(_D_WITH_STROKE)
-    text = _UNWRITTEN.sub("", _STRESSED.sub(r"\1", text))
+    text = _UNWRITTEN.sub("", _unstressed(text))
     text = unicodedata.normalize("NFKC", text).translate(_SAME_LETTER)
     return _DIGIT.sub(_by_value, text)
+
+
+def _unstressed(text: str) -> str:
+    """Without the grave and acute that a Cyrillic letter does not compose with."""
+    return _STRESSED.sub(lambda found: found[0].replace("\u0300", "").replace("\u0301", ""), text)
 
 
 def _by_value(character: re.Match[str]) -> str:
@@ -249,7 +261,7 @@ def stem(surface: str, lang: str) -> str:
     stemmer = _stemmer(lang)
     if stemmer is None or len(surface) > _LONG_WORD:
         return normal(surface)
-    word = _STRESSED.sub(r"\1", _exact(surface))
+    word = _unstressed(_exact(surface))
     word = word.replace("I", "ı").replace("İ", "i") if lang == "tr" else word.replace("İ", "i")
     return normal(stemmer.stemWord(word.lower()))
 
@@ -332,7 +344,7 @@ class Text:
         starts: list[int] = []
         ends: list[int] = []
         normals: list[str] = []
-        for found in WORD.finditer(self._flat[0]):
+        for found in word_pattern().finditer(self._flat[0]):
             form = normal(found[0])
             if form:
                 surfaces.append(found[0])
