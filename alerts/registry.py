@@ -38,6 +38,7 @@ class ChannelType:
 CHANNEL_TYPES: Mapping[str, ChannelType] = MappingProxyType(
     {
         "console": ChannelType("alerts.console", "Console", every_hit=True),
+        "mail": ChannelType("alerts.mail", "Mail"),
         "slack": ChannelType("alerts.slack", "Slack"),
         "webhook": ChannelType("alerts.webhook", "Webhook", every_hit=True),
     }
