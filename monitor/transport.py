@@ -306,11 +306,11 @@ def _tls_fault(error: aiohttp.ClientSSLError) -> str:
 
 def _connect_fault(error: aiohttp.ClientConnectorError) -> str:
     where = f"port {error.port} of {error.host}"
+    if isinstance(error.os_error, ConnectionResetError | BrokenPipeError):
+        return f"{where} hung up while the connection was made"
     match error.os_error.errno:
         case errno.ECONNREFUSED:
             return f"{where} refuses connections"
-        case errno.ECONNRESET | errno.EPIPE:
-            return f"{where} cut the connection"
         case errno.EMFILE | errno.ENFILE:
             return "too many open files here; raise LimitNOFILE"
         case _:

@@ -117,9 +117,9 @@ def _host(url: httpx.URL) -> str:
 def normalised(url: str) -> str:
     """The identity of a configured feed: equal for spellings that no server can tell apart.
 
-    Scheme and host in lower case, the host as DNS spells it, no default port, no fragment, ``/``
-    for an empty path, percent-encoded where it must be. Paths and queries otherwise stay: a
-    server may tell them apart.
+    Scheme and host in lower case, the host as DNS spells it, no default port, no fragment, no
+    empty query, ``/`` for an empty path, percent-encoded where it must be. Paths and queries
+    otherwise stay: a server may tell them apart.
 
     Raises:
         BadUrl: as `parsed`.
@@ -127,7 +127,9 @@ def normalised(url: str) -> str:
     found = parsed(url)
     host = _host(found)
     port = f":{found.port}" if found.port else ""
-    return f"{found.scheme}://{f'[{host}]' if ':' in host else host}{port}{found.raw_path.decode()}"
+    path = found.raw_path.decode("ascii")
+    path = path if found.query else path.removesuffix("?")
+    return f"{found.scheme}://{f'[{host}]' if ':' in host else host}{port}{path}"
 
 
 def redacted(url: str) -> str:

@@ -30,6 +30,7 @@ USER = "the URL holds a user or password; these belong under auth:"
         ("https://feeds.example?a=1", "https://feeds.example/?a=1"),
         ("https://feeds.example/rss#top", "https://feeds.example/rss"),
         ("https://feeds.example/rss#", "https://feeds.example/rss"),
+        ("https://feeds.example/rss?", "https://feeds.example/rss"),
         ("https://feeds.example/a/../rss", "https://feeds.example/rss"),
         (
             "https://feeds.example/новости",

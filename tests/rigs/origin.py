@@ -314,7 +314,7 @@ class Origin:
     async def _paused(self, seconds: float, reader: asyncio.StreamReader) -> bool:
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            if reader.at_eof():
+            if reader.at_eof() or reader.exception() is not None:
                 return False
             await asyncio.sleep(min(left, 0.02))
         return True
