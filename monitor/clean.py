@@ -33,6 +33,8 @@ _UNWANTED = re.compile(
 )
 # Not the joiners: Persian, Indic scripts and emoji are written with them.
 _INVISIBLE = re.compile("[\u00ad\u180e\u200b\u2060-\u2064\ufeff]")
+# A parser drops the space a document begins with. This is no space, and unwanted afterwards.
+_STAND_IN = "\ufdd0"
 _ENTITY = re.compile(r"&(?:#([0-9]{1,7})|#[xX]([0-9a-fA-F]{1,6})|([A-Za-z][A-Za-z0-9]{0,31}));")
 _TAG = re.compile(r"<[A-Za-z/!?]")
 _KNOWN_TAG = re.compile(
@@ -155,7 +157,7 @@ def _text_of(fragment: str) -> str:
     if len(fragment) <= _PIECE:
         return _parsed(fragment)
     fragment = _SILENT_WHOLE.sub(" ", fragment[:_MARKUP_CAP])
-    return "".join(map(_parsed_piece, _pieces(fragment)))
+    return "".join(_parsed(_STAND_IN + piece) for piece in _pieces(fragment))
 
 
 def _parsed(fragment: str) -> str:
@@ -163,12 +165,6 @@ def _parsed(fragment: str) -> str:
     if _SILENT_OPEN.search(fragment):
         tree.strip_tags(list(_SILENT))
     return tree.root.text() if tree.root else ""
-
-
-def _parsed_piece(piece: str) -> str:
-    """The same for a piece that others stand before: a parser drops the space it begins with."""
-    apart = " " if piece[0].isspace() or _BLOCK.match(piece) else ""
-    return apart + _parsed(piece)
 
 
 def _pieces(fragment: str) -> list[str]:

@@ -67,7 +67,7 @@ def read(task: ParseTask, detector: Detector) -> Parsed | NotAFeed:
     raw = _raw(text)
     version = raw.get("version") or _unknown_version(raw["entries"], text)
     if not version:
-        return NotAFeed(notafeed.looks_like(text))
+        return NotAFeed(notafeed.looks_like(written))
     parsed = _Reader(task, detector, raw, version, text).parsed()
     return replace(parsed, dropped=parsed.dropped + more)
 

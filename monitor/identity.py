@@ -129,7 +129,7 @@ def _written(kind: str, value: str) -> str:
 
 def _words(entry: Identifiers) -> str:
     """What an entry is called; a note without a title is called by what it says."""
-    return _folded(entry.title) or _folded(entry.summary)
+    return _folded(entry.title) or _UNITS + _folded(entry.summary)
 
 
 def _folded(text: str) -> str:

@@ -112,7 +112,7 @@ texts = st.text(max_size=12) | st.sampled_from(["", "0", "a", "http://a.example/
 
 
 @given(st.lists(st.builds(entry, texts, texts, texts, texts), max_size=8))
-def test_no_key_comes_twice_and_every_title_has_one(entries: list[Identifiers]) -> None:
+def test_no_key_comes_twice_and_no_title_is_lost(entries: list[Identifiers]) -> None:
     keys = item_keys(entries)
     present = [key for key in keys if key is not None]
 
