@@ -196,25 +196,19 @@ def _validated(
     reader: Reader, key: Text, model: type[BaseModel], own: _Own, what: str
 ) -> BaseModel | None:
     try:
-        return model.model_validate(own.plain)
+        return model.model_validate(_with_stand_ins(model, own))
     except ValidationError as error:
-        stand_in = _with_stand_ins(model, own) if own.absent else None
-        if stand_in is not None:
-            return stand_in
         _tell(reader, key, own, what, error)
         return None
 
 
-def _with_stand_ins(model: type[BaseModel], own: _Own) -> BaseModel | None:
-    """The model with a value of the right shape for what only the service has."""
+def _with_stand_ins(model: type[BaseModel], own: _Own) -> Any:
+    """The values, those that only the service has in the shape that the model takes best."""
     plain = own.plain
     for name in own.absent:
         shaped = (_replaced(plain, placeholder(name), shape(name)) for shape in _SHAPES)
         plain = min((plain, *shaped), key=partial(_count_wrong, model))
-    try:
-        return model.model_validate(plain)
-    except ValidationError:
-        return None
+    return plain
 
 
 def _count_wrong(model: type[BaseModel], plain: Any) -> int:
@@ -233,7 +227,11 @@ def _as_webhook_secret(name: str) -> str:
     return "whsec_" + base64.b64encode(placeholder(name).encode().ljust(24, b"-")).decode()
 
 
-_SHAPES: tuple[Callable[[str], str], ...] = (_as_address, _as_webhook_secret)
+def _as_mail_server(_name: str) -> str:
+    return "smtps://absent-credential.invalid"
+
+
+_SHAPES: tuple[Callable[[str], str], ...] = (_as_address, _as_mail_server, _as_webhook_secret)
 
 
 def _replaced(value: Any, old: str, new: str) -> Any:
@@ -274,7 +272,7 @@ def _keep_secret(reader: Reader, settings: BaseModel, own: _Own) -> None:
         reader.findings.secret_values.update(_telling_parts(value))
     for text in own.literal:
         if text.value in secret:
-            reader.warn_of_literal(text)
+            reader.keep_literal(text)
 
 
 def _telling_parts(secret: str) -> Iterator[str]:

@@ -35,6 +35,7 @@ class _Handler:
     outlines: list[Outline] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     problem: str = ""
+    place: tuple[int, int] = (1, 1)
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self.folders) >= _MAX_DEPTH:
@@ -44,8 +45,7 @@ class _Handler:
         title = (given.get("title") or given.get("text") or "") if is_outline else ""
         if is_outline and given.get("xmlurl"):
             tags = tuple(dict.fromkeys(folder for folder in self.folders if folder))
-            line, column = self.parser.CurrentLineNumber, self.parser.CurrentColumnNumber + 1
-            self.outlines.append(Outline(title, given["xmlurl"], tags, line, column))
+            self.outlines.append(Outline(title, given["xmlurl"], tags, *self._here()))
             title = ""
         self.folders.append(title)
 
@@ -56,8 +56,11 @@ class _Handler:
         self._refuse("holds a DOCTYPE, which is not read")
 
     def _refuse(self, problem: str) -> None:
-        self.problem = self.problem or problem
+        self.problem, self.place = problem, self._here()
         raise _RefusedError
+
+    def _here(self) -> tuple[int, int]:
+        return self.parser.CurrentLineNumber, self.parser.CurrentColumnNumber + 1
 
 
 class _RefusedError(Exception):
@@ -83,11 +86,11 @@ def read_outlines(path: Path) -> tuple[list[Outline], list[Mistake]]:
         pass
     except expat.ExpatError as error:
         handler.problem = f"not well-formed XML: {expat.ErrorString(error.code)}"
+        handler.place = (error.lineno, error.offset + 1)
     if not handler.problem:
         return handler.outlines, []
-    line, column = parser.ErrorLineNumber, parser.ErrorColumnNumber + 1
     hint = "export it again, or write its feeds into feeds/*.yaml"
-    return [], [Mistake(handler.problem, hint, str(path), line, column)]
+    return [], [Mistake(handler.problem, hint, str(path), *handler.place)]
 
 
 def name_for(outline: Outline, taken: Iterable[str]) -> str:

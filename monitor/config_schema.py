@@ -53,11 +53,15 @@ class Reader:
         """Note a warning."""
         self.findings.warnings.append(self.source.mistake(node.start, message, hint))
 
-    def warn_of_literal(self, text: Text) -> None:
-        """Warn of a secret that is written out in a file that everybody can read (E15)."""
-        if _looks_secret(text.value) and _everybody_reads(self.source.name):
+    def keep_literal(self, node: Node) -> None:
+        """Keep a secret that is written out from the log, and warn where everybody can read it
+        (E15)."""
+        if not isinstance(node, Text) or "${" in node.value or not node.value:
+            return
+        self.findings.secret_values.add(node.value)
+        if _looks_secret(node.value) and _everybody_reads(self.source.name):
             hint = f"chmod o-r {self.source.name}, or write ${{file:/path}}"
-            self.warn(text, "a secret is written out in a file that everybody can read", hint)
+            self.warn(node, "a secret is written out in a file that everybody can read", hint)
 
     def entries(self, table: Table) -> Iterator[tuple[Text, Node]]:
         """The entries of a table, each key once."""
@@ -226,9 +230,14 @@ def _headers(reader: Reader, node: Node) -> dict[str, str] | None:
     for key, value in reader.entries(table) if table else ():
         name = reader.one(key, values.header_name)
         text = reader.one(value, partial(_header_value, reader, value))
+        if _SECRET_HEADER.search(key.value):
+            reader.keep_literal(value)
         if name is not None and text is not None:
             found[name] = text
     return found
+
+
+_SECRET_HEADER = re.compile("auth|cookie|key|token|secret|password", re.IGNORECASE)
 
 
 def _header_value(reader: Reader, node: Node, text: str) -> str:
@@ -246,7 +255,12 @@ def _auth(reader: Reader, node: Node) -> tuple[str, str] | None:
     return None
 
 
-AUTH: Keys = {"user": _secret(str), "password": _secret(str)}
+def _password(reader: Reader, node: Node) -> str | None:
+    reader.keep_literal(node)
+    return reader.one(node, lambda text: reader.secret(node, text))
+
+
+AUTH: Keys = {"user": _secret(str), "password": _password}
 FEED_URL: Read = _secret(values.feed_url)
 FEED: Keys = {
     "url": FEED_URL,
