@@ -228,6 +228,8 @@ def safe_link(url: str) -> tuple[str, str]:
         host = host.encode("idna").decode() if not host.isascii() else host
     except ValueError:
         return "", ""
+    if "\\" in parts.netloc:
+        return "", ""  # programs do not agree where such an address leads
     if parts.scheme not in {"http", "https"} or not re.fullmatch(r"[a-z0-9._:%-]+", host):
         return "", ""
     netloc = f"[{host}]" if ":" in host else host

@@ -24,7 +24,11 @@ _INVISIBLE = frozenset(
 )
 _SINGLE = frozenset(" \u200c\u200d")  # spaces and joiners: never at the ends, never two
 _MARKS = frozenset({"Mn", "Mc", "Me"})
-_EXTENDING = frozenset("\u200c\u200d\uff9e\uff9f") | {chr(c) for c in range(0x1F3FB, 0x1F400)}
+_EXTENDING = (
+    frozenset("\u200c\u200d\u0e33\u0eb3\uff9e\uff9f")
+    | {chr(code) for code in range(0x1F3FB, 0x1F400)}  # skin tones
+    | {chr(code) for code in range(0xE0020, 0xE0080)}  # tags
+)
 _PREPENDED = frozenset(
     [chr(c) for c in range(0x0600, 0x0606)]
     + list("\u06dd\u070f\u0890\u0891\u08e2\u0d4e")
@@ -93,8 +97,8 @@ def may_cut(text: str, at: int) -> bool:
     before, after = text[at - 1], text[at]
     if after in _EXTENDING or unicodedata.category(after) in _MARKS:
         return False
-    if before == "\u200d" or before in _PREPENDED or unicodedata.combining(before) == 9:
-        return False  # an emoji sequence, a sign before its letter, a conjunct after its virama
+    if before == "\u200d" or before in _PREPENDED or _has_virama(text, at):
+        return False  # an emoji sequence, a sign before its letter, a conjunct
     if _is_hangul_jamo(after) and _is_hangul(before):
         return False
     if "\u1100" <= before <= "\u115f" or "\ua960" <= before <= "\ua97c":
@@ -102,6 +106,16 @@ def may_cut(text: str, at: int) -> bool:
     if _is_flag_letter(before) and _is_flag_letter(after):
         return _flag_letters_before(text, at) % 2 == 0
     return (before, after) != ("\r", "\n")
+
+
+def _has_virama(text: str, at: int) -> bool:
+    """Whether the marks that end ``text[:at]`` hold one that joins the next letter."""
+    for back in range(at - 1, max(at - 1 - MARKS, -1), -1):
+        if unicodedata.combining(text[back]) == 9:
+            return True
+        if text[back] not in _EXTENDING and unicodedata.category(text[back]) not in _MARKS:
+            return False
+    return False
 
 
 def _is_hangul_jamo(char: str) -> bool:
