@@ -8,6 +8,7 @@ byte for byte, and go back to the URL that sent them and to no other.
 from __future__ import annotations
 
 import asyncio
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -114,6 +115,7 @@ TIMEOUT = timedelta(seconds=30)
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
+_FORBIDDEN = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 async def fetch(
@@ -247,6 +249,7 @@ class _Journey:
         raw = response.headers.raw
         codings = [v.decode("latin-1") for k, v in raw if k.lower() == b"content-encoding"]
         unpacker = Unpacker(codings, self._max_body)
+        unpacker.expect(hints.first(raw, b"content-length") or b"")
         async for chunk in response.aiter_raw():
             unpacker.add(chunk)
         return Fetched(
@@ -309,8 +312,8 @@ def _own(request: FetchRequest) -> list[tuple[str, str]]:
 
 def _target(url: httpx.URL, response: httpx.Response) -> httpx.URL:
     status = response.status_code
-    location = hints.first(response.headers.raw, b"location")
-    if location is None:
+    location: bytes = response.extensions.get("location", b"")
+    if not location:
         raise _Ended("redirects", f"answered {_spoken(status)} without saying where to", status)
     try:
         return joined(url, location)
@@ -320,8 +323,14 @@ def _target(url: httpx.URL, response: httpx.Response) -> httpx.URL:
 
 def _validators(url: str, headers: hints.Headers) -> Validators | None:
     """The pair this answer carries, whole: what it lacks is not filled from an older one (A3)."""
-    pair = Validators(url, hints.first(headers, b"etag"), hints.first(headers, b"last-modified"))
+    pair = Validators(url, _sendable(headers, b"etag"), _sendable(headers, b"last-modified"))
     return None if pair.etag is None and pair.last_modified is None else pair
+
+
+def _sendable(headers: hints.Headers, name: bytes) -> bytes | None:
+    """The value, unless it holds what no header may: we could not give it back as it is."""
+    value = hints.first(headers, name)
+    return None if value is None or _FORBIDDEN.search(value) else value
 
 
 def _renewed(known: Validators, told: Validators | None) -> Validators | None:

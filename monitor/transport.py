@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -66,6 +66,9 @@ class Transport(httpx.AsyncBaseTransport):
         limits: Limits,
     ) -> None:
         self._limits = limits
+        # httpx would read a Location even where nobody follows it, and raise what is no HTTPError.
+        # Whoever reads a bounded body does not unpack with care: a packed one stays packed.
+        self._hidden = {b"location", b"content-encoding"} if limits.answer else {b"location"}
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 resolver=resolver,
@@ -78,7 +81,7 @@ class Transport(httpx.AsyncBaseTransport):
             ),
             request_class=_ExactRequest,
             middlewares=(_once,),
-            cookie_jar=aiohttp.DummyCookieJar(),
+            cookie_jar=_NoCookies(),
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=limits.connect, sock_read=limits.silence
             ),
@@ -90,7 +93,7 @@ class Transport(httpx.AsyncBaseTransport):
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Ask once.
+        """Ask once. ``Location`` is not among the headers but in ``extensions["location"]``.
 
         Raises:
             httpx.TransportError: whatever went wrong; `DialBlocked`, `NameUnknown` and
@@ -114,17 +117,30 @@ class Transport(httpx.AsyncBaseTransport):
         return self._response(answer)
 
     def _response(self, answer: aiohttp.ClientResponse) -> httpx.Response:
-        headers = answer.raw_headers
-        if self._limits.answer is not None:
-            # Whoever reads this body does not count bytes: a packed one stays packed.
-            headers = tuple(pair for pair in headers if pair[0].lower() != b"content-encoding")
         return httpx.Response(
-            answer.status, headers=headers, stream=_Body(answer, self._limits.answer)
+            answer.status,
+            headers=[pair for pair in answer.raw_headers if pair[0].lower() not in self._hidden],
+            stream=_Body(answer, self._limits.answer),
+            extensions={"location": _location(answer)},
         )
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self._session.close()
+
+
+def _location(answer: aiohttp.ClientResponse) -> bytes:
+    if not 300 <= answer.status < 400:
+        return b""
+    values = (value for name, value in answer.raw_headers if name.lower() == b"location")
+    return next(values, b"")
+
+
+class _NoCookies(aiohttp.DummyCookieJar):
+    """Keeps none and reads none: an answer may carry megabytes of them."""
+
+    def update_cookies_from_headers(self, headers: Sequence[str], response_url: URL) -> None:
+        """Nothing is taken."""
 
 
 def _target(url: httpx.URL) -> URL:

@@ -44,6 +44,15 @@ class Unpacker:
         self._came = 0
         self._kept = bytearray()
 
+    def expect(self, length: bytes) -> None:
+        """Hear the Content-Length, so that what is too big is refused before it travels.
+
+        Raises:
+            BadBody: when that is more than may be kept.
+        """
+        if length.isdigit() and (len(length) > 18 or int(length) > self._most):
+            raise self._too_big()
+
     def add(self, chunk: bytes) -> None:
         """Take the next chunk.
 

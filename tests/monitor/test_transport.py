@@ -237,6 +237,22 @@ def test_an_answer_to_an_alert_without_end_is_a_good_answer(
     assert session.post(origin.url("/on"), content=b"{}").status_code == 200
 
 
+@pytest.mark.parametrize("location", [b"http:\\\\x", b"http://[", b"\xff", b"//:99999/"])
+def test_a_location_that_is_no_url_is_nobodys_problem(
+    origin: Origin, session: Session, location: bytes
+) -> None:
+    origin.serve("/hook", Reply(302, headers={"Location": location}))
+    assert session.post(origin.url("/hook"), content=b"{}").status_code == 302
+
+
+def test_megabytes_of_cookies_are_not_read(origin: Origin, session: Session) -> None:
+    cookies = [f"{number}={'a' * 30_000}; Path=/" for number in range(100)]
+    origin.serve("/feed", Reply(200, b"<rss/>", {"Set-Cookie": cookies}))
+    for _ in range(2):
+        assert isinstance(session.fetch(origin.url("/feed")), Fetched)
+    assert origin.requests[-1].header("Cookie") is None
+
+
 def test_a_packed_answer_to_an_alert_stays_packed(origin: Origin, session: Session) -> None:
     """Whoever reads it would unpack a bomb."""
     origin.serve("/hook", Reply(200, b"\x1f\x8b...", {"Content-Encoding": "gzip"}))
