@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-_LOWER = {"near": "NEAR", "onear": "ONEAR", "atleast": "ATLEAST", "and": "AND", "or": "OR"}
+from rules.expression import FIELDS
+
 _DISTANCE = re.compile(r"(?i)(n?o?near|w|pre|p|n|adj|within|onear)(/?)(\d+)([a-z]*)$")
 _SAME_PART = re.compile(r"(?i)(?:w|pre)/(?:s|p|seg|sent|para)$")
 _AT_LEAST = re.compile(r"(?i)atleast(/?)(\d*)(.*)$")
@@ -36,7 +36,7 @@ FUNCTIONS = {
 
 def operator(word: str) -> tuple[str, str] | None:
     """Message and hint when a bare word is an operator elsewhere; ``None`` when it is a word."""
-    for check in (_alone, _proximity, _combining, _wildcard, _leading, _trailing):
+    for check in (_alone, _proximity, _combining, _wildcard, _leading, _comparing, _trailing):
         told = check(word)
         if told:
             return told
@@ -140,13 +140,23 @@ def _wildcard(word: str) -> tuple[str, str] | None:
     )
 
 
+_COMPARES = re.compile(r"([^\W\d]\w*)(==|!=|=~|!~|>=|<=|=)")
+
+
+def _comparing(word: str) -> tuple[str, str] | None:
+    found = _COMPARES.match(word)
+    if not found or (found[2] == "=" and found[1].lower() not in FIELDS and found[0] != word):
+        return None
+    return f"{found[2]} in {word} is not an operator here", "write title:putin, -title:putin"
+
+
 _LEADING = {
     "+": "every term is required already; write {rest}",
     "!": "write NOT {rest} to exclude it, ={rest} for exactly these letters",
-    "<": "write the term without it; there are no ranges",
-    ">": "write the term without it; there are no ranges",
-    "[": "there are no ranges; write each value with OR",
-    "{": "there are no ranges; write each value with OR",
+    "<": "there are no ranges; put the term in quotes if the sign is meant",
+    ">": "there are no ranges; put the term in quotes if the sign is meant",
+    "[": "there are no ranges; put the term in quotes if the sign is meant",
+    "{": "there are no ranges; put the term in quotes if the sign is meant",
     "'": 'a phrase stands in double quotes, "gas pipeline"',
     "^": "a term is found anywhere in a field; write /^.../ for its beginning",
 }
@@ -154,7 +164,7 @@ _LEADING = {
 
 def _leading(word: str) -> tuple[str, str] | None:
     hint = _LEADING.get(word[0])
-    if hint is None or not _ANY_LETTER.search(word):
+    if hint is None or not any(map(str.isalnum, word)):
         return None
     return f"{word[0]} before {word[1:]} is not an operator here", hint.format(rest=word[1:])
 
@@ -210,14 +220,11 @@ def field_hint(name: str) -> str:
     told = FIELD_HINTS.get(name.lower())
     if told:
         return told
+    if name.upper() in ("NEAR", "ONEAR", "ATLEAST"):
+        return f"write {name.upper()}/5 for the operator"
     found = _DISTANCE.match(name)
     if found and found[1].lower().endswith("near"):
         return f"write a NEAR/{int(found[3][:9])} b"
     if re.match(r"repeat\d+$", name):
         return "mentions are not counted; write the term alone"
     return ""
-
-
-def names(fields: tuple[str, ...]) -> Iterator[str]:
-    """The fields as written."""
-    return (f"{name}:" for name in fields)

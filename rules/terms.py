@@ -25,6 +25,10 @@ class TermError(ValueError):
         self.message, self.hint, self.offset = message, hint, offset
 
 
+class StrayStarError(TermError):
+    """A ``*`` beside no word; a value that is compared whole may hold it."""
+
+
 class Written(NamedTuple):
     """A term as read: ``inner`` without mark, quotes and window, ``offset`` where it begins.
 
@@ -92,7 +96,7 @@ def read_regex(whole: str, pattern: str, offset: int, *, cased: bool) -> Pattern
     """
     if len(pattern) > LONGEST_REGEX:
         raise TermError(
-            f"a regular expression of {len(pattern)} characters; the limit is {LONGEST_REGEX}",
+            f"a regular expression of {len(pattern):,} characters; the limit is {LONGEST_REGEX:,}",
             "divide it with OR",
             offset=offset,
         )
@@ -138,7 +142,7 @@ def _take_stars(
         before = right and len(gap) > after and gap.endswith("*")
         rest = gap[after : len(gap) - before]
         if "*" in rest:
-            raise TermError(
+            raise StrayStarError(
                 f"* in {term.whole} stands beside no word", _STAR_HINT, offset=term.offset
             )
         if after:
