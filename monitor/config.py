@@ -117,18 +117,19 @@ class Config:
     absent_credentials: tuple[Mistake, ...] = ()
 
 
-def load(path: Path, environment: Mapping[str, str] | None = None) -> Config:
+def load(path: Path, environment: Mapping[str, str] | None = None, *, lint: bool = False) -> Config:
     """Read ``path`` (a directory or a file) and what it includes.
 
     ``environment`` is where ``${env:...}``, the credentials' and the state directory are looked
-    for; absent: the process's own.
+    for; absent: the process's own. ``lint`` adds the linter's warnings about rules, which take
+    longer than all the rest: `check` wants them, the daemon does not.
 
     Raises:
         rules.RuleErrors: with every mistake of every file.
     """
     from monitor.config_load import load_config  # noqa: PLC0415 - it makes the types above
 
-    return load_config(path, os.environ if environment is None else environment)
+    return load_config(path, os.environ if environment is None else environment, lint=lint)
 
 
 def require_startable(config: Config) -> None:

@@ -3,36 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from itertools import groupby
+from dataclasses import dataclass, replace
 
-from monitor.config import Config, ExampleConfig
-from rules import Match, Mistake
+from monitor.config import Config
+from rules import Explanation, Mistake, RuleErrors
 
 
-def failing_examples(config: Config) -> tuple[Mistake, ...]:
-    """Run the examples of the enabled rules; each that fails is a mistake at its place.
+@dataclass(frozen=True, slots=True)
+class FailedExample:
+    """An example that did not do what it must, at its place, and what the rule evaluated to."""
 
-    Each rule is tried alone, so the cost follows the number of examples.
+    mistake: Mistake
+    explanation: Explanation
+
+
+def failing_examples(config: Config) -> tuple[FailedExample, ...]:
+    """Run the examples of the enabled rules; each rule sees its own, so the cost follows their
+    number."""
+    return tuple(_failing(config))
+
+
+def require_examples(config: Config) -> None:
+    """Refuse a configuration whose examples fail, as a reload must.
+
+    Raises:
+        rules.RuleErrors: with a mistake for each of them.
     """
-    alone = config.ruleset.updated({}, removed=tuple(config.ruleset))
-    failing: list[Mistake] = []
-    for name, examples in groupby(config.examples, key=lambda example: example.rule):
-        rule = config.rules[name]
-        if rule.enabled:
-            ruleset = alone.updated({name: rule.expression})
-            for example in examples:
-                found = next(iter(ruleset.match(example.document)), None)
-                failing += _failing(example, found)
-    return tuple(failing)
+    failing = failing_examples(config)
+    if failing:
+        raise RuleErrors(failed.mistake for failed in failing)
 
 
-def _failing(example: ExampleConfig, found: Match | None) -> Iterator[Mistake]:
-    if example.matches and found is None:
+def _failing(config: Config) -> Iterator[FailedExample]:
+    for example in config.examples:
+        if example.rule not in config.ruleset:
+            continue
+        explanation = config.ruleset.why(example.rule, example.document)
+        if explanation.true == example.matches:
+            continue
         message = f"rule '{example.rule}' does not match this example"
-        yield replace(example.place, message=message, rule=example.rule)
-    elif found is not None and not example.matches:
-        terms = ", ".join(dict.fromkeys(f"{span.term} in {span.field}" for span in found.spans))
-        message = f"rule '{example.rule}' matches this example, which it must ignore"
-        hint = f"it found {terms}" if terms else ""
-        yield replace(example.place, message=message, hint=hint, rule=example.rule)
+        if explanation.true:
+            message = f"rule '{example.rule}' matches this example, which it must ignore"
+        mistake = replace(example.place, message=message, rule=example.rule)
+        yield FailedExample(mistake, explanation)

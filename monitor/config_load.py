@@ -28,14 +28,14 @@ from rules.source import Source, Text
 Sections = Mapping[str, list[Section]]
 
 
-def load_config(path: Path, environment: Mapping[str, str]) -> Config:
+def load_config(path: Path, environment: Mapping[str, str], *, lint: bool) -> Config:
     """Read a directory or a file and everything it includes.
 
     Raises:
         RuleErrors: with every mistake of every file, in reading order.
     """
     with _no_cyclic_collection():
-        return _load(path, environment)
+        return _load(path, environment, lint)
 
 
 @contextmanager
@@ -50,20 +50,22 @@ def _no_cyclic_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _load(path: Path, environment: Mapping[str, str]) -> Config:
+def _load(path: Path, environment: Mapping[str, str], lint: bool) -> Config:
     found = find(path)
     findings = Findings(Secrets(environment, found.directory))
     findings.mistakes += found.mistakes
     findings.warnings += found.warnings
     for source in found.sources:
         findings.mistakes += source.mistakes
-    config = _config(found, findings, environment)
+    config = _config(found, findings, environment, lint)
     if findings.mistakes or config is None:
         raise RuleErrors(in_reading_order(findings.mistakes, found.sources))
     return config
 
 
-def _config(found: Found, findings: Findings, environment: Mapping[str, str]) -> Config | None:
+def _config(
+    found: Found, findings: Findings, environment: Mapping[str, str], lint: bool
+) -> Config | None:
     whole = all(source.readable for source in found.sources)
     sections = _sections(found.sources, findings)
     settings = _settings(sections, found)
@@ -80,6 +82,8 @@ def _config(found: Found, findings: Findings, environment: Mapping[str, str]) ->
     ruleset = rules.compiled(whole=whole)
     if ruleset is None:
         return None
+    if lint:
+        rules.lint(ruleset, {feed.lang for feed in feeds.configured.values() if feed.lang})
     if not settings.get("contact") and found.paths:
         findings.warnings.append(missing_contact(next(iter(found.paths.values()))))
     return Config(
@@ -98,7 +102,7 @@ def _config(found: Found, findings: Findings, environment: Mapping[str, str]) ->
         timezone=zone,
         **{key: settings[key] for key in ("host_pause",) if settings.get(key) is not None},
         log_level=(settings.get("log") or {}).get("level", "INFO"),
-        warnings=(*findings.warnings, *findings.absent),
+        warnings=tuple(in_reading_order([*findings.warnings, *findings.absent], found.sources)),
         secrets=frozenset(findings.secret_values),
         files=tuple(found.paths.values()),
         examples=tuple(rules.examples),

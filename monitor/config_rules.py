@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from monitor.config_channels import Channels
 from monitor.config_schema import RULE, Findings, Keys, Reader, Section, named
 from monitor.config_values import shown
 from rules import Document, Mistake, RuleSet
-from rules.load import Expression, Group, Names, compile_located, read_groups
+from rules.load import Expression, Group, Names, compile_located, locate, read_groups
 from rules.source import Items, Node, Table, Text
 
 _IN_QUOTES = "put the whole rule in single quotes or after >-"
@@ -75,6 +75,11 @@ class Rules:
         told = (m for m in mistakes if whole or not m.message.startswith("no group named"))
         self._findings.mistakes += told
         return ruleset
+
+    def lint(self, ruleset: RuleSet, languages: Collection[str]) -> None:
+        """Add the linter's warnings; ``languages`` are those the feeds declare."""
+        for warning in ruleset.lint(languages):
+            self._findings.warnings.append(locate(warning, self._expressions, self.groups))
 
     def _parts(self, reader: Reader, key: Text, node: Node) -> tuple[Text | None, dict[str, Any]]:
         """A rule's expression, and what else it says."""

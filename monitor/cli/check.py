@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +15,7 @@ from monitor.cli.common import MISTAKE, NO, AsJson, ConfigPath, config_path, pri
 
 if TYPE_CHECKING:
     from monitor.config import Config
+    from monitor.config_examples import FailedExample
     from rules import Mistake
 
 
@@ -22,40 +25,53 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Check the configuration and run the examples of its rules."""
-    found, mistakes = _load(config_path(config))
+    found, mistakes, failed = _load(config_path(config))
     warnings = found.warnings if found else ()
     if as_json:
-        print_json([*_rows(mistakes, "mistake"), *_rows(warnings, "warning")])
+        rows = _rows(mistakes, "mistake"), map(_failed_row, failed), _rows(warnings, "warning")
+        print_json(chain.from_iterable(rows))
     else:
-        _tell(mistakes, warnings)
-        if found and not mistakes:
+        _tell(mistakes, failed, warnings)
+        if found and not failed:
             typer.echo(_summary(found))
-    if mistakes:
+    if mistakes or failed:
         raise typer.Exit(MISTAKE)
     if warnings and strict:
         raise typer.Exit(NO)
 
 
-def _load(path: Path) -> tuple[Config | None, tuple[Mistake, ...]]:
+def _load(
+    path: Path,
+) -> tuple[Config | None, tuple[Mistake, ...], tuple[FailedExample, ...]]:
     from monitor.config import load
     from monitor.config_examples import failing_examples
     from rules import RuleErrors
 
     try:
-        config = load(path)
+        config = load(path, lint=True)
     except RuleErrors as errors:
-        return None, errors.mistakes
-    return config, failing_examples(config)
+        return None, errors.mistakes, ()
+    return config, (), failing_examples(config)
 
 
-def _tell(mistakes: Iterable[Mistake], warnings: Iterable[Mistake]) -> None:
-    """Mistakes and warnings go to stderr: a headline each, unwrapped, the line and a caret."""
+def _tell(
+    mistakes: Iterable[Mistake], failed: Iterable[FailedExample], warnings: Iterable[Mistake]
+) -> None:
+    """All to stderr: a headline each, unwrapped, the line and a caret; under an example that
+    failed what its rule evaluated to."""
     from dataclasses import replace
 
     for mistake in mistakes:
         sys.stderr.write(f"{mistake}\n")
+    for example in failed:
+        sys.stderr.write(f"{example.mistake}\n{indent(str(example.explanation), '    ')}\n")
     for warning in warnings:
         sys.stderr.write(f"{replace(warning, message=f'warning: {warning.message}')}\n")
+
+
+def _failed_row(failed: FailedExample) -> dict[str, Any]:
+    (row,) = _rows([failed.mistake], "mistake")
+    return {**row, "evaluated": str(failed.explanation).splitlines()}
 
 
 def _rows(mistakes: Iterable[Mistake], level: str) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,7 @@ import pytest
 from rigs.configured import Configured
 
 from monitor.config import FeedConfig, RetryConfig, load, require_startable
-from monitor.config_examples import failing_examples
+from monitor.config_examples import failing_examples, require_examples
 from rules import Document, RuleErrors
 
 TERM = "channels:\n  term: {type: console}\n"
@@ -256,26 +256,59 @@ def test_examples_become_documents(etc: Configured) -> None:
 
 def test_an_example_that_fails_is_a_mistake_at_its_place(etc: Configured) -> None:
     failing = failing_examples(etc.write(TERM + EXAMPLES).load())
-    assert [str(mistake).split("\n") for mistake in failing] == [
+    assert [str(failed.mistake).split("\n") for failed in failing] == [
         [
             "etc/wirewatch.yaml:11:11: rule 'xi' does not match this example",
             "            - Xi alone",
             "              ^",
         ],
         [
-            (
-                "etc/wirewatch.yaml:14:11: rule 'xi' matches this example, which it must ignore;"
-                " it found Xi in title, Putin in title"
-            ),
+            "etc/wirewatch.yaml:14:11: rule 'xi' matches this example, which it must ignore",
             "            - Xi and Putin",
             "              ^",
         ],
     ]
+    assert [failed.explanation.true for failed in failing] == [False, True]
+
+
+def test_a_configuration_whose_examples_fail_can_be_refused(etc: Configured) -> None:
+    with pytest.raises(RuleErrors) as caught:
+        require_examples(etc.write(TERM + EXAMPLES).load())
+    assert len(caught.value.mistakes) == 2
+    require_examples(etc.write(TERM + "rules: {a: x}\n").load())
 
 
 def test_the_examples_of_a_disabled_rule_are_not_run(etc: Configured) -> None:
     text = EXAMPLES.replace("examples:", "enabled: no\n    examples:")
     assert failing_examples(etc.write(TERM + text).load()) == ()
+
+
+# --- the linter ---------------------------------------------------------------------------------
+
+LINTED = """contact: a@b.org
+channels: {term: {type: console}}
+terms: {unused: [x]}
+rules:
+  a:
+    match: >-
+      Xi
+      and Putin
+"""
+
+
+def test_the_linters_warnings_stand_at_their_places_and_come_only_when_asked_for(
+    etc: Configured,
+) -> None:
+    etc.write(LINTED)
+    assert etc.load().warnings == ()
+    warnings = load(etc.directory, {}, lint=True).warnings
+    assert [warning.headline for warning in warnings] == [
+        "etc/wirewatch.yaml:3:9: no rule uses group @unused",
+        (
+            "etc/wirewatch.yaml:8:7: and is a search word here;"
+            ' write AND for the operator, "and" for the word'
+        ),
+    ]
 
 
 # --- the whole ----------------------------------------------------------------------------------
@@ -302,7 +335,7 @@ def test_what_we_ship_is_right_and_its_examples_hold(
     (tmp_path / "slack").write_text("https://hooks.slack.com/services/T/B/x\n")
     (tmp_path / "smtp").write_text("p@ss/word\n")
     (tmp_path / "archive").write_text("whsec_c2VjcmV0IHNlY3JldCBzZWNyZXQgMTIz\n")
-    config = load(root / folder, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    config = load(root / folder, {"CREDENTIALS_DIRECTORY": str(tmp_path)}, lint=True)
     assert config.examples
     assert failing_examples(config) == ()
     assert all("contact" in warning.message for warning in config.warnings)

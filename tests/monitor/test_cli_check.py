@@ -1,0 +1,135 @@
+"""`wirewatch check`: exit codes, and which stream says what."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from rigs.configured import Configured
+
+from monitor.cli import main
+
+GOOD = "contact: a@b.org\nchannels:\n  term: {type: console}\n"
+EXAMPLE = "rules:\n  xi:\n    match: Xi\n    examples: {matches: [%s]}\n"
+
+
+@pytest.fixture
+def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configured:
+    """A configuration directory called ``etc`` in the current directory."""
+    monkeypatch.chdir(tmp_path)
+    for variable in ("INVOCATION_ID", "CREDENTIALS_DIRECTORY", "STATE_DIRECTORY"):
+        monkeypatch.delenv(variable, raising=False)
+    Path("etc").mkdir()
+    return Configured(Path("etc"))
+
+
+def check(*words: str) -> int:
+    """Run `wirewatch check -c etc` and give its exit code."""
+    with pytest.raises(SystemExit) as ended:
+        main(["check", "-c", "etc", *words])
+    return int(ended.value.code or 0)
+
+
+def test_a_good_configuration_is_summed_up_on_stdout(
+    etc: Configured, capsys: pytest.CaptureFixture[str]
+) -> None:
+    etc.write(GOOD + "feeds: {a: https://x.org}\n" + EXAMPLE % "Xi, Xi again")
+    assert check() == 0
+    shown = capsys.readouterr()
+    assert shown.out == "1 feed, 1 channel, 1 rule, 2 examples: fine\n"
+    assert shown.err == ""
+
+
+def test_every_mistake_goes_to_stderr_with_its_line_and_a_caret(
+    etc: Configured, capsys: pytest.CaptureFixture[str]
+) -> None:
+    etc.write({"wirewatch.yaml": GOOD, "rules/leaders.yaml": "rules:\n  a: Xi AND\n  b: (x\n"})
+    assert check() == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    lines = shown.err.splitlines()
+    assert lines[:3] == [
+        "etc/rules/leaders.yaml:2:12: expected a term after AND",
+        "      a: Xi AND",
+        "               ^",
+    ]
+    assert lines[3].startswith("etc/rules/leaders.yaml:3:")
+
+
+def test_a_long_mistake_is_not_wrapped(etc: Configured, capsys: pytest.CaptureFixture[str]) -> None:
+    etc.write(GOOD + f"rules: {{a: {{match: x, send: [{'y' * 90}]}}}}\n")
+    assert check() == 2
+    (headline,) = (line for line in capsys.readouterr().err.splitlines() if line[:3] == "etc")
+    assert headline == (f"etc/wirewatch.yaml:4:30: no channel named '{'y' * 60}…'; known are term")
+
+
+def test_a_failing_example_is_a_mistake(
+    etc: Configured, capsys: pytest.CaptureFixture[str]
+) -> None:
+    etc.write(GOOD + EXAMPLE % "Putin")
+    assert check() == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.splitlines() == [
+        "etc/wirewatch.yaml:7:26: rule 'xi' does not match this example",
+        "        examples: {matches: [Putin]}",
+        "                             ^",
+        "    no  Xi",
+    ]
+
+
+def test_warnings_count_only_when_strict(
+    etc: Configured, capsys: pytest.CaptureFixture[str]
+) -> None:
+    etc.write("channels:\n  term: {type: console}\n")
+    assert check() == 0
+    shown = capsys.readouterr()
+    assert shown.out == "0 feeds, 1 channel, 0 rules, 0 examples: fine, with 1 warning\n"
+    assert shown.err == (
+        "etc/wirewatch.yaml:1:1: warning: no contact is configured; publishers are told whom to"
+        " write to; add a line such as contact: desk@example.org\n"
+    )
+    assert check("--strict") == 1
+
+
+def test_json_gives_one_object_a_finding_and_nothing_for_none(
+    etc: Configured, capsys: pytest.CaptureFixture[str]
+) -> None:
+    etc.write("channels:\n  term: {type: console}\n" + EXAMPLE % "Putin")
+    assert check("--json") == 2
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first == {
+        "level": "mistake",
+        "file": "etc/wirewatch.yaml",
+        "line": 6,
+        "column": 26,
+        "message": "rule 'xi' does not match this example",
+        "hint": "",
+        "evaluated": ["no  Xi"],
+    }
+    assert (second["level"], second["line"]) == ("warning", 1)
+    etc.write(GOOD)
+    assert check("--json") == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_no_configuration_says_how_to_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert check() == 2
+    assert capsys.readouterr().err == "etc:1:1: cannot be read: No such file or directory\n"
+
+
+def test_the_file_beside_us_is_found_without_being_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if Path("/etc/wirewatch").exists():
+        pytest.skip("this machine has a configuration of its own in /etc/wirewatch")
+    monkeypatch.chdir(tmp_path)
+    Path("wirewatch.yaml").write_text(GOOD)
+    with pytest.raises(SystemExit) as ended:
+        main(["check"])
+    assert ended.value.code == 0
+    assert "fine" in capsys.readouterr().out
