@@ -10,6 +10,7 @@ _DISTANCE = re.compile(r"(?i)(n?o?near|w|pre|p|n|adj|within|onear)(/?)(\d+)([a-z
 _SAME_PART = re.compile(r"(?i)(?:w|pre)/(?:s|p|seg|sent|para)$")
 _AT_LEAST = re.compile(r"(?i)atleast(/?)(\d*)(.*)$")
 _AND_NOT = re.compile(r"(?i)(?:and|but)[_-]?not$")
+_SUSPECT = re.compile(r"(?i)n?o?near|adj|within|atleast|andnot|butnot|xor|exc")
 _FUZZY = re.compile(r"(.+?)~([\d.]*)$")
 _BOOST = re.compile(r"(.+?)\^[\d.]*$")
 _LETTER = r"[^\W\d_]"
@@ -36,6 +37,8 @@ FUNCTIONS = {
 
 def operator(word: str) -> tuple[str, str] | None:
     """Message and hint when a bare word is an operator elsewhere; ``None`` when it is a word."""
+    if word.isalnum() and not _SUSPECT.match(word):
+        return None
     for check in (_alone, _proximity, _combining, _wildcard, _leading, _comparing, _trailing):
         told = check(word)
         if told:

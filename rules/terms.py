@@ -49,7 +49,7 @@ def read_words(term: Written) -> Phrase | Window:
     Raises:
         TermError: it cannot be looked for.
     """
-    phrase = _phrase(term)
+    phrase = _simple(term) or _phrase(term)
     if term.mark == "~" and any(word.how != "is" for word in phrase.words):
         raise TermError(
             f"~ and * do not combine in {term.whole}",
@@ -107,6 +107,28 @@ def read_regex(whole: str, pattern: str, offset: int, *, cased: bool) -> Pattern
 
 
 # --- phrases ---------------------------------------------------------------------------------
+
+
+def _simple(term: Written) -> Phrase | None:
+    """The same as `_phrase`, sooner, for words of letters and spaces; ``None`` for others."""
+    inner = term.inner
+    ends = inner.endswith("*")
+    if ends:
+        inner = inner[:-1]
+    if not words.is_plain(inner):
+        return None
+    surfaces = inner.split(" ")
+    last = len(surfaces) - 1
+    read = tuple(
+        _word(term, surface, open_before=False, open_after=ends and index == last)
+        for index, surface in enumerate(surfaces)
+    )
+    if not all(word.normal for word in read) or (ends and len(read[-1].normal) < _FEWEST_LETTERS):
+        return None
+    return Phrase(read, (_ANYTHING,) * last, "", "", term.whole)
+
+
+_ANYTHING = Gap()
 
 
 def _phrase(term: Written) -> Phrase:
@@ -171,8 +193,11 @@ def _word(term: Written, surface: str, *, open_before: bool, open_after: bool) -
     compare: Literal["normal", "exact", "stem"] = "normal"
     if term.mark:
         compare = "exact" if term.mark == "=" else "stem"
-    normal, accented = words.normal(surface), words.accented(surface)
-    accents = accented if accented != normal and compare == "normal" else ""
+    normal = words.normal(surface)
+    accents = ""
+    if compare == "normal" and not surface.isascii():
+        accented = words.accented(surface)
+        accents = accented if accented != normal else ""
     return Word(surface, normal, how, compare, accents)
 
 

@@ -89,6 +89,14 @@ _CHARACTER_IS_ENOUGH = re.compile(
 )
 
 
+_PLAIN_WORDS = re.compile(f"[{chars.GENERIC.low}]+(?: [{chars.GENERIC.low}]+)*")
+
+
+def is_plain(text: str) -> bool:
+    """Is it nothing but words of letters and digits that are cut where its single spaces are?"""
+    return _PLAIN_WORDS.fullmatch(text) is not None
+
+
 def is_spaceless(surface: str) -> bool:
     """Is this word one character of a script without spaces (Katakana excepted)?"""
     return _SPACELESS.match(surface) is not None
