@@ -13,9 +13,8 @@ import typer
 from monitor.cli.common import NO, fail
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from monitor.demo.director import Director
+    from monitor.demo.tape import Page
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PIPED_WIDTH = 100
@@ -35,9 +34,11 @@ def command(
     from monitor.demo.show import Show
     from monitor.demo.tape import Tape
 
-    tape = Tape(_console())
+    console = _console()
+    tape = Tape(console)
     show = Show(tape, _command_name())
     director = Director(tape, show, Pace(), Arrivals())
+    console.reader_left = director.stop.set
     try:
         with tempfile.TemporaryDirectory(prefix="wirewatch-demo-") as folder:
             code = asyncio.run(_play(director, Path(folder), keep=keep))
@@ -56,17 +57,17 @@ async def _play(director: Director, folder: Path, *, keep: bool) -> int:
     return await director.play(folder, keep=keep)
 
 
-def _console() -> Console:
+def _console() -> Page:
     """The terminal, or a plain page where there is none. A letter that stdout's encoding lacks
     becomes a question mark, not an error."""
     import io
 
-    from rich.console import Console
+    from monitor.demo.tape import Page
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     width = None if sys.stdout.isatty() else _PIPED_WIDTH
-    return Console(width=width, highlight=False, markup=False, emoji=False)
+    return Page(width=width, highlight=False, markup=False, emoji=False)
 
 
 def _command_name() -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from itertools import count
@@ -27,32 +28,41 @@ from monitor.demo.verdict import Tally, Told, tally
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds. ``read``: to look at a scene, and ``line`` more for each line in it; ``patience``:
-    for the alerts of one step; ``linger``: for repeats, at the end; ``longest``: for everything
-    until the end begins; ``between``: from one item to the next when it goes on."""
+    """Seconds. ``read``: to look at a scene, and ``line`` more for each line in it, until
+    ``hurry`` have passed; ``patience``: for the alerts of one step; ``linger``: for repeats, at
+    the end; ``longest``: for everything until the end begins; ``between``: from one item to the
+    next when it goes on."""
 
     read: float = 0.4
     line: float = 0.03
     patience: float = 12.0
     linger: float = 2.5
-    longest: float = 45.0
+    hurry: float = 30.0
+    longest: float = 48.0
     between: float = 6.0
 
 
 class Director:
     """One showing of the demo. ``stop`` is set to end it early."""
 
-    def __init__(self, tape: Tape, show: Show, pace: Pace, arrivals: Arrivals) -> None:
+    def __init__(
+        self,
+        tape: Tape,
+        show: Show,
+        pace: Pace,
+        arrivals: Arrivals,
+        programme: Sequence[Step] = PROGRAMME,
+    ) -> None:
         self.stop = asyncio.Event()
         self.arrivals = arrivals
+        self._programme = programme
         self._tape = tape
         self._show = show
         self._pace = pace
         self._published: list[tuple[Step, str]] = []
         self._expected: list[Told] = []
         self._problems: list[str] = []
-        self._read_to = 0
-        self._published_at = 0.0
+        self._began = self._published_at = time.monotonic()
         self._finished = False
 
     async def play(self, folder: Path, *, keep: bool) -> int:
@@ -101,17 +111,17 @@ class Director:
             if isinstance(result, DaemonEndedError):
                 self._problems.append(f"the daemon ended too early: {result}")
             elif isinstance(result, Exception):
-                raise result
+                self._problems.append(f"a bug in the demo: {result!r}")
 
     async def _acts(self, keep: bool) -> None:
         self._show.opening(self._directory, rules_text())
         await self._first_polls()
-        for step in PROGRAMME:
+        for step in self._programme:
             await self._step(step)
         await asyncio.sleep(self._pace.linger)
         self._finished = True
         if keep:
-            self._show.going_on(self._directory)
+            self._show.going_on(self._directory, self._daemon.log)
             for number in count():
                 await asyncio.sleep(self._pace.between)
                 part, which = divmod(number, len(SERIALS))
@@ -120,35 +130,35 @@ class Director:
     async def _first_polls(self) -> None:
         with self._show.starting():
             await self._daemon.start()
+            await self._looker.open()  # takes as long as the daemon's start, beside it
             names = set(self._site.urls)
             await self._daemon.until(
                 lambda lines: names <= {line.facts.get("feed") for line in lines}
             )
-            await self._looker.open()
             feeds, finds = await self._looker.feeds(), await self._looker.new_finds()
-        self._read_to = len(self._daemon.lines)
+        self._daemon.lines.clear()
         self._show.first_polls(feeds, finds)
         await self._pause(0)
 
     async def _step(self, step: Step) -> None:
         """Publish, wait until it was seen and its alerts are here, and show all that."""
-        before, printed = len(self._daemon.lines), self._tape.printed
+        printed = self._tape.printed
         paper, article = self._papers[step.paper], self._article(step)
         url = self._site.url(step.paper, article.slug)
+        expected = [Told(to, rule, url) for rule, tos in step.alerts.items() for to in tos]
         self._published.append((step, url))
-        self._expected += [Told(to, rule, url) for rule, tos in step.alerts.items() for to in tos]
+        self._expected += expected
         self._show.published(step, paper.title, article.title)
         self._site.publish(step.paper, article)
         self._published_at = time.monotonic()
-        await self._daemon.until(lambda lines: _was_seen(lines[before:], step.paper))
-        await self.arrivals.until(self._expected, self._pace.patience)
+        await self._daemon.until(lambda lines: _was_seen(lines, step.paper))
+        await self.arrivals.until(expected, self._pace.patience)
         await self._tell(step, article)
         await self._pause(self._tape.printed - printed)
 
     async def _tell(self, step: Step, article: Article) -> None:
-        lines = self._daemon.lines
-        self._show.polled(lines[self._read_to :])
-        self._read_to = len(lines)
+        self._show.polled(self._daemon.lines)
+        self._daemon.lines.clear()
         finds = await self._looker.new_finds()
         for found in finds:
             self._show.matched(found)
@@ -167,19 +177,20 @@ class Director:
         return (paper.corrected if step.corrected else paper.later)[step.slug]
 
     async def _pause(self, lines: int) -> None:
-        await asyncio.sleep(self._pace.read + self._pace.line * lines)
+        if time.monotonic() - self._began < self._pace.hurry or self._finished:
+            await asyncio.sleep(self._pace.read + self._pace.line * lines)
 
     async def _end(self) -> int:
         """End the daemon, count, and say what came of it."""
         feeds = await self._looker.feeds() if self._finished else []
         if self._finished:
-            await self.arrivals.until(self._expected, self._pace.patience)
+            await self.arrivals.until(self._expected, self._pace.linger)
         code = await self._daemon.stop()
         self._show_arrivals()
         if self.stop.is_set() and not self._finished:
             self._show.stopped()
             return 130
-        if code != 0:
+        if code != 0 and not self._problems:
             self._problems.append(f"the daemon ended with {code}")
         counted = tally(self._expected, self.arrivals.told(), self._problems)
         self._summarise(counted, feeds)

@@ -51,7 +51,7 @@ class Looker:
         self._shown: set[str] = set()
 
     async def open(self) -> None:
-        """Open the database; the daemon must have made it."""
+        """Get ready to ask. The daemon must have made the database before the first question."""
         self._store = await asyncio.to_thread(_open, self._database)
 
     async def new_finds(self) -> list[Found]:

@@ -12,7 +12,7 @@ import re
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ _LINE = re.compile(r"\d\d:\d\d:\d\d (?:[a-z]+: )?(?P<what>[\w.]+)(?P<facts>.*)")
 _FACT = re.compile(r'(?P<key>\w+)=(?:"(?P<quoted>[^"]*)"|(?P<plain>\S+))')
 _FOREIGN = ("JOURNAL_STREAM", "NOTIFY_SOCKET", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY")
 _LONGEST_LINE = 1024 * 1024
+_LONGEST_LOG = 20 * 1024 * 1024
 _LAST_WORDS = 2.0
 
 
@@ -57,12 +58,16 @@ def log_line(text: str) -> LogLine | None:
 
 
 class DaemonProcess:
-    """``wirewatch run -c DIRECTORY``; its log is kept in ``lines`` and written to a file."""
+    """``wirewatch run -c DIRECTORY``. Its log goes to the file ``log``, up to a size, and to
+    ``lines``, from which the reader takes what was read."""
 
     def __init__(self, directory: Path, log: Path) -> None:
         self.lines: list[LogLine] = []
-        self._directory = directory
-        self._log = log
+        self.command: Sequence[str] = (
+            *(sys.executable, "-m", "monitor.cli", "run", "-c"),
+            str(directory),
+        )
+        self.log = log
         self._last: list[str] = []
         self._process: Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -74,12 +79,12 @@ class DaemonProcess:
         leash = (sys.executable, "-I", str(Path(__file__).with_name("leash.py")), str(os.getpid()))
         self._process = await asyncio.create_subprocess_exec(
             *leash,
-            *(sys.executable, "-m", "monitor.cli", "run", "-c", str(self._directory)),
+            *self.command,
             stdin=DEVNULL,
             stdout=DEVNULL,
             stderr=PIPE,
-            cwd=self._log.parent,
-            env=environment(os.environ, self._log.parent),
+            cwd=self.log.parent,
+            env=environment(os.environ, self.log.parent),
             limit=_LONGEST_LINE,
             start_new_session=True,
         )
@@ -88,14 +93,15 @@ class DaemonProcess:
     async def _read(self) -> None:
         assert self._process is not None  # noqa: S101 - start() made it
         assert self._process.stderr is not None  # noqa: S101 - it was asked for
-        with self._log.open("w", encoding="utf-8") as file:
+        with self.log.open("w", encoding="utf-8") as file:
             async for raw in self._process.stderr:
                 self._take(raw.decode("utf-8", "replace"), file)
         self._news.set()
 
     def _take(self, text: str, file: TextIO) -> None:
-        file.write(text)
-        file.flush()
+        if file.tell() < _LONGEST_LOG:
+            file.write(text)
+            file.flush()
         self._last = [*self._last[-4:], text.rstrip()]
         line = log_line(text)
         if line is not None:

@@ -15,12 +15,13 @@ from rich.text import Text
 from monitor.demo.looker import FeedState, Found
 from monitor.demo.papers import Article
 from monitor.demo.process import LogLine
-from monitor.demo.programme import BROKEN, CHAT, MAIL, Step
+from monitor.demo.programme import CHAT, MAIL, Step
 from monitor.demo.receivers import Arrival
 from monitor.demo.tape import Tape
 from monitor.demo.verdict import Tally, Told
 
 _RECEIVERS = MappingProxyType({CHAT: ("chat", "magenta"), MAIL: ("mail", "blue")})
+_MOST_ROWS = 30
 _STYLES = MappingProxyType(
     {"subject": "bold", "title": "", "quote": "", "small": "dim", "plain": ""}
 )
@@ -73,7 +74,7 @@ class Show:
         parts = [
             f"{_many(outcomes.total(), 'request')}: {outcomes['not_modified']} not modified (304)",
             f"{outcomes['ok']} with news",
-            *([f"{failed} failed ({BROKEN})"] if failed else []),
+            *([f"{failed} failed"] if failed else []),
         ]
         self._tape.row("polled", "cyan", [Text(self._tape.dot.join(parts), "dim")])
 
@@ -98,7 +99,8 @@ class Show:
         seconds from the publication."""
         tape = self._tape
         name = _RECEIVERS.get(arrival.told.channel, (arrival.told.channel, ""))
-        labels = chain([name, (f"{after:.1f} s", "dim")], repeat(("", "")))
+        took = ("" if tape.narrow else f"{after:.1f} s", "dim")
+        labels = chain([name, took], repeat(("", "")))
         bar = tape.sign("│ ", "| ")
         for (label, style), line in zip(labels, arrival.lines, strict=False):
             text = tape.marked(line.runs, _STYLES[line.kind], "bold")
@@ -107,7 +109,7 @@ class Show:
             quoted = "> " if line.kind == "quote" else ""
             tape.row(label, style, [text], bar=bar + quoted, most=2)
 
-    def going_on(self, directory: Path) -> None:
+    def going_on(self, directory: Path, log: Path) -> None:
         """The programme is over, publishing goes on."""
         tape = self._tape
         tape.rule("It goes on until Ctrl-C. Meanwhile, in another terminal:")
@@ -115,6 +117,7 @@ class Show:
             f"{self._command} {name} -c {directory}"
             for name in ("status", "hits", "deliveries", "feeds")
         ]
+        commands.append(f"tail -f {log}")
         tape.row("", "", [Text(command) for command in commands])
 
     def ending(self, answers: Mapping[tuple[str, int], int], feeds: Sequence[FeedState]) -> None:
@@ -128,8 +131,8 @@ class Show:
         tape.row("requests", "cyan", [Text(told)])
         for feed in feeds:
             if feed.state != "ok":
-                told = f"{feed.name} failed {_many(feed.failures, 'time')}: {feed.error}"
-                tape.row("broken", "red", [Text(told), Text("asked less often each time", "dim")])
+                tries = f"tried {_many(feed.failures, 'time')}, less often each time"
+                tape.row("broken", "red", [Text(f"{feed.name}: {feed.error}"), Text(tries, "dim")])
 
     def table(self, published: Sequence[tuple[Step, str]], tally: Tally) -> None:
         """Expected alerts against arrived ones, article by article."""
@@ -138,7 +141,7 @@ class Show:
         table.add_column("rule", overflow="fold")
         for channel in (CHAT, MAIL):
             table.add_column(channel, justify="right")
-        for step, url in published:
+        for step, url in published[-_MOST_ROWS:]:
             name = f"{step.paper}/{url.rpartition('/')[2]}"
             if not step.alerts:
                 what = "corrected" if step.corrected else "no rule"
@@ -148,6 +151,8 @@ class Show:
                 table.add_row(name, rule, *cells)
         self._tape.rule("Expected and arrived")
         self._tape.console.print(table)
+        if len(published) > _MOST_ROWS:
+            self._tape.row("", "", [Text(f"and {len(published) - _MOST_ROWS} before", "dim")])
 
     def verdict(self, tally: Tally) -> None:
         """The last word."""
@@ -166,7 +171,7 @@ class Show:
         tape = self._tape
         tape.rule("Where to go next")
         places = (
-            (f"{self._command} init DIR", "a commented configuration to start from"),
+            (f"{self._command} init DIR", "a first configuration, commented"),
             (f"{self._command} once -c DIR", "poll once, deliver once, and end"),
             ("README.md", "a first rule in one minute"),
         )

@@ -6,7 +6,9 @@ Nothing is written that the terminal's encoding cannot show without a replacemen
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import sys
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 
 from rich.console import Console
@@ -15,7 +17,23 @@ from rich.text import Text
 from monitor.demo.receivers import Run
 
 _LABEL = 11
+_NARROW = 50
 _NARROWEST = 16
+
+
+class Page(Console):
+    """A console that goes on in silence, and says so to ``reader_left``, when nobody reads it any
+    more (``wirewatch demo | head``), where rich would end the program in the middle."""
+
+    reader_left: Callable[[], None]
+
+    def on_broken_pipe(self) -> None:
+        """Write to nowhere from now on."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        self.reader_left()
 
 
 class Tape:
@@ -36,6 +54,11 @@ class Tape:
         """What stands between two facts."""
         return self.sign(" · ", " - ")
 
+    @property
+    def narrow(self) -> bool:
+        """There is no room beside the text: labels have lines of their own."""
+        return self.console.width < _NARROW
+
     def blank(self) -> None:
         """An empty line."""
         self._print(Text())
@@ -50,7 +73,7 @@ class Tape:
     ) -> None:
         """``label`` beside the first of ``lines``; each is wrapped, at most ``most`` lines deep,
         and begins with ``bar``."""
-        indent = _LABEL if self.console.width >= 50 else 2
+        indent = 2 if self.narrow else _LABEL
         width = max(self.console.width - indent - len(bar), _NARROWEST)
         head = Text(f"{label:<{indent}}", style)
         if len(label) >= indent:  # narrow: the label has a line of its own
