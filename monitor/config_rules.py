@@ -158,6 +158,7 @@ _DOCUMENT: Keys = {
     "tags": lambda reader, node: reader.many(node, values.word),
     "url": lambda reader, node: reader.one(node, values.words),
     "feed": lambda reader, node: reader.one(node, values.word),
+    "feed_tags": lambda reader, node: reader.many(node, values.word),
     "source": lambda reader, node: reader.one(node, values.words),
     "lang": lambda reader, node: reader.one(node, values.language),
 }

@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from rigs.configured import Configured
+
+from monitor.config_values import _PLAIN_URL, feed_url
+from monitor.urls import normalised
 
 CHANNELS = "channels:\n  term: {type: console}\n"
 
@@ -370,6 +375,15 @@ def test_a_file_that_is_no_table_says_what_it_holds(etc: Configured, text: str) 
     assert only.startswith(
         "wirewatch.yaml:1:1: a configuration file holds keys and values, here is"
     )
+
+
+@settings(deadline=None)
+@given(st.from_regex(_PLAIN_URL, fullmatch=True))
+@example("https://a.de:443/~x/y.rss?a=b&c")
+@example("http://xn--a.example")
+def test_what_counts_as_a_plain_url_is_one_that_may_be_asked(url: str) -> None:
+    assert normalised(url)
+    assert feed_url(url) == url
 
 
 def test_one_file_that_yaml_refuses_does_not_make_names_unknown_in_others(
