@@ -273,6 +273,45 @@ def test_a_redirect_reaches_only_public_addresses_and_web_ports(location: str, w
         assert len(origin.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("port", "dialled"),
+    [(80, True), (443, True), (8080, True), (8443, True), (22, False), (25, False), (6379, False)],
+)
+def test_a_redirect_is_held_to_web_ports_but_a_configured_url_is_not(
+    port: int, dialled: bool
+) -> None:
+    names = Names(public_example=["1.1.1.1"])
+    assert asyncio.run(Guard(lookup=names).resolve("public.example", port))
+    redirected = Guard(["1.1.1.1"], redirected=True, lookup=names)
+    if dialled:
+        assert asyncio.run(redirected.resolve("public.example", port))
+    else:
+        with pytest.raises(Blocked):
+            asyncio.run(redirected.resolve("public.example", port))
+
+
+def test_a_redirect_to_a_public_host_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """127.0.0.2 plays the internet here; nothing else may be dialled by a redirect."""
+    names = Names(public_example=["127.0.0.2"])
+    with Origin("127.0.0.1", "127.0.0.2") as origin:
+        monkeypatch.setattr("monitor.guard.is_public", lambda address: str(address) == "127.0.0.2")
+        monkeypatch.setattr("monitor.guard.WEB_PORTS", {origin.port})
+        target = f"http://public.example:{origin.port}/news"
+        origin.serve("/feed", Reply(301, headers={"Location": target}))
+        origin.serve("/news", Reply(200, b"<rss/>"))
+        result = ask(origin.url("/feed"), names=names, allow=["127.0.0.1"])
+        assert getattr(result, "moved_to", None) == target, result
+        assert [request.local[0] for request in origin.requests] == ["127.0.0.1", "127.0.0.2"]
+        origin.serve("/news", Reply(302, headers={"Location": origin.url("/feed")}))
+        assert getattr(
+            ask(origin.url("/feed"), names=names, allow=["127.0.0.1"]), "kind", None
+        ) == ("redirects")
+        origin.serve("/news", Reply(302, headers={"Location": origin.url("/secret")}))
+        assert getattr(
+            ask(origin.url("/feed"), names=names, allow=["127.0.0.1"]), "kind", None
+        ) == ("blocked")
+
+
 def test_a_redirect_within_an_allowed_origin_is_followed() -> None:
     with Origin() as origin:
         origin.serve("/feed", Reply(302, headers={"Location": "/news"}))
@@ -337,11 +376,11 @@ def test_dialling_for_mail_passes_the_guard_and_gives_a_connected_socket() -> No
 @pytest.mark.parametrize("address", ["127.0.0.1", "::ffff:127.0.0.1"])
 def test_dialling_an_address_needs_no_name_server(address: str) -> None:
     async def dial(clients: Clients) -> None:
-        (await clients.dial(address, origin.port)).close()
+        with await clients.dial(address, origin.port) as sock:
+            assert sock.getpeername()[0] == address
 
     with Origin() as origin:
         with_clients(dial, allow=["127.0.0.1"])
-        assert origin.connections == 1
         with pytest.raises(Blocked):
             with_clients(dial)
 
