@@ -4,6 +4,7 @@ from rules.document import Document, Span
 from rules.errors import Mistake, RuleErrors
 from rules.examples import Failure, as_document, check_examples, example_mistakes
 from rules.explain import Explanation
+from rules.load import load_rules
 from rules.ruleset import Match, RuleSet, compile_rules, evaluate
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "compile_rules",
     "evaluate",
     "example_mistakes",
+    "load_rules",
 ]

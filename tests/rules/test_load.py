@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rules import Document, RuleErrors
-from rules.load import load_rules
+from rules import Document, RuleErrors, load_rules
 
 Write = Callable[[str, str], Path]
 
