@@ -6,9 +6,11 @@ A channel whose service has a dialect of its own reads the `Reply` first and lea
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -20,6 +22,7 @@ from alerts.channel import PermanentFailure, Receipt, TemporaryFailure
 from alerts.text import clean, cut
 
 LARGEST_ANSWER = 64 * 1024
+LONGEST_READ = 3.0  # seconds for a body, of which only a refusal's first words matter
 LONGEST_PAUSE = timedelta(days=30)  # what is asked beyond that is a mistake of the service
 PAUSE_UNTOLD = timedelta(seconds=60)  # a service that asks for silence without saying how long
 
@@ -75,15 +78,15 @@ async def post(
 
 
 async def _read(response: httpx.Response) -> str:
-    """The start of the body. An answer whose status came counts even if its body breaks off."""
+    """The start of the body. The status has come, so it counts, even if the body breaks off or
+    does not end."""
     body = bytearray()
-    try:
-        async for chunk in response.aiter_raw():
-            body += chunk
-            if len(body) >= LARGEST_ANSWER:
-                break
-    except httpx.HTTPError:
-        pass
+    with suppress(httpx.HTTPError, TimeoutError):
+        async with asyncio.timeout(LONGEST_READ):
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) >= LARGEST_ANSWER:
+                    break
     return bytes(body[:LARGEST_ANSWER]).decode("utf-8", "replace")
 
 

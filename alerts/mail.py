@@ -137,6 +137,8 @@ MailAddress = Annotated[str, AfterValidator(_address)]
 
 def _authorities(path: Path | None) -> Path | None:
     if path is not None:
+        if not path.is_absolute():
+            raise ValueError("write the whole path, from / on")
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
         except OSError:

@@ -79,6 +79,7 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 40em; padding: 1em;
   color: #1a1a1a; background: #ffffff }
 h1 { font-size: 1.25em; line-height: 1.3; margin: 0 0 .3em }
+h2 { font-size: 1.05em; line-height: 1.3; margin: 1.2em 0 .2em }
 a { color: #0b57d0 }
 mark { color: inherit; background: #ffe08a; border-radius: .2em; padding: 0 .1em }
 .about { color: #595959; font-size: .875em; margin: .3em 0 }

@@ -36,6 +36,7 @@ _MEASURES = (
     _Measure(400, 100, 12),
     _Measure(120, 40, 3, excerpts=3),
 )
+_WITH_SPANS = ("title", "summary", "author", "source", "url")
 _IN_DIGEST = _MEASURES[-2:]
 
 
@@ -101,7 +102,7 @@ def _cut_hit(hit: Hit, measure: _Measure) -> Hit:
         summary=_cut(item.summary, measure.text),
         summary_cut=item.summary_cut or len(item.summary) > measure.text,
     )
-    shown = {"title": cut.title, "summary": cut.summary, "author": cut.author, "url": cut.url}
+    shown = {field: getattr(cut, field) for field in _WITH_SPANS}
     return replace(
         hit,
         rule=_cut_rule(hit.rule, measure),

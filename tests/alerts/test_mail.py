@@ -18,7 +18,19 @@ from pydantic import ValidationError
 from rigs.made_alerts import AT, HOSTILE, NOW, a_digest, a_hit, an_alert, an_event, send, tools
 from rigs.mailbox import DROP_AFTER, DROP_BEFORE, Mailbox, MailTls
 
-from alerts import Alert, Excerpt, PermanentFailure, Rule, Span, TemporaryFailure, make
+from alerts import (
+    Alert,
+    Digest,
+    Event,
+    Excerpt,
+    Hit,
+    PermanentFailure,
+    Rule,
+    Span,
+    Story,
+    TemporaryFailure,
+    make,
+)
 from alerts.mail import Settings, server_of
 from alerts.mail_message import compose, html
 from alerts.message import message_of
@@ -175,6 +187,28 @@ def test_html_is_escaped_everywhere() -> None:
     page += html(message_of(an_alert(hit)))
     assert "<b>" not in page
     assert "<mark>&lt;b&gt;</mark>" in page
+
+
+@pytest.mark.parametrize("name", ["hit", "digest", "event"])
+def test_the_html_changes_only_on_purpose(name: str) -> None:
+    """After a change, look at the page in a browser, then store it under golden/."""
+    rtl = a_hit(
+        "بوتين يلتقي شي في بكين",
+        spans=((0, 5, "بوتين"), (12, 14, "شي")),
+        excerpts=(Excerpt("content", "…خط الأنابيب…", (Span("content", 1, 3, "خط"),)),),
+        url="https://news.example/ar/1",
+        source="وكالة (مثال)",
+        lang="ar",
+        rule=Rule("xi-putin", "critical"),
+        story=Story("story-1", 5),
+    )
+    bodies: dict[str, Hit | Digest | Event] = {
+        "hit": rtl,
+        "digest": a_digest(count=2, more=37),
+        "event": an_event(),
+    }
+    stored = Path(__file__).parent / "golden" / f"mail-{name}.html"
+    assert html(message_of(an_alert(bodies[name]))) == stored.read_text(encoding="utf-8")
 
 
 # How it is secured
@@ -475,6 +509,7 @@ FORM = "expected smtps://user:password@host or smtp://host:587"
             {"from": "grüße@example.org"},
             "'grüße@example.org' is not a mail address; expected name@example.org",
         ),
+        ({"ca": "our-ca.pem"}, "write the whole path, from / on"),
         ({"ca": "/nonexistent.pem"}, "cannot read certificates from /nonexistent.pem"),
     ],
 )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from rigs.made_alerts import AT, HOSTILE, NOW, a_digest, a_hit, an_alert, an_event, send
-from rigs.receiver import Receiver, drop_in_the_middle, status
+from rigs.receiver import Receiver, drop_in_the_middle, status, unending
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
@@ -153,6 +153,14 @@ def test_an_answer_that_breaks_off_after_its_status_counts(receiver: Receiver) -
     assert send("webhook", settings(receiver), an_alert()).status == "200"
 
 
+def test_an_answer_whose_body_never_ends_counts(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alerts.http.LONGEST_READ", 0.1)
+    receiver.script(unending())
+    assert send("webhook", settings(receiver), an_alert()).status == "200"
+
+
 def test_what_a_service_answers_never_brings_the_address_into_the_log(receiver: Receiver) -> None:
     receiver.script(status(400, f"cannot POST {receiver.url} (/hook/T0/B0/secret-in-the-path)"))
     with pytest.raises(PermanentFailure) as failure:
@@ -206,8 +214,8 @@ def test_a_payload_stays_under_20_kb_and_valid_whatever_the_title(title: str) ->
 
 
 def test_the_largest_alert_anyone_could_make_fits() -> None:
-    worst = "\x00" * 5_000
-    spans = tuple((n, n + 1, worst) for n in range(2_000))
+    worst = "\x00" * 4_500
+    spans = tuple((n, n + 1, worst) for n in range(1_200))
     excerpt = Excerpt("content", worst, tuple(Span("content", n, n + 1, worst) for n in range(500)))
     hit = a_hit(
         worst,

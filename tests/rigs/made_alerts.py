@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import httpx
@@ -137,10 +139,16 @@ async def dial(host: str, port: int) -> socket.socket:
     return made
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    """One for all clients: making one costs more than a request, and nothing here uses it."""
+    return ssl.create_default_context()
+
+
 @asynccontextmanager
 async def tools(write: Callable[[str], None] = lambda _: None) -> AsyncIterator[Tools]:
     """What the daemon lends to channels, without its guard."""
-    async with httpx.AsyncClient(follow_redirects=False, trust_env=False, verify=False) as http:
+    async with httpx.AsyncClient(follow_redirects=False, trust_env=False, verify=_tls()) as http:
         yield Tools(http=http, dial=dial, write=write)
 
 

@@ -49,7 +49,8 @@ class Answer:
     """What to do with one request. ``accepts``: it counts as taken in, whatever the sender sees.
 
     ``wait`` seconds pass before the answer; ``hang_up`` closes the connection ``before`` any
-    answer or in the ``middle`` of it; ``padding`` adds so many bytes to the body.
+    answer or in the ``middle`` of it, or leaves it unfinished and ``never`` closes; ``padding``
+    adds so many bytes to the body.
     """
 
     status: int = 200
@@ -80,6 +81,11 @@ def drop_after() -> Answer:
 def drop_in_the_middle() -> Answer:
     """Answer 200 and hang up before the body is complete."""
     return Answer(hang_up="middle")
+
+
+def unending() -> Answer:
+    """Answer 200 and leave the body unfinished, the connection open."""
+    return Answer(hang_up="never")
 
 
 def slow(seconds: float) -> Answer:
@@ -208,10 +214,12 @@ class Receiver:
         if answer.hang_up == "before":
             return False
         body = answer.body + b"x" * answer.padding
-        missing = 10 if answer.hang_up == "middle" else 0
+        missing = 10 if answer.hang_up else 0
         lines = [f"HTTP/1.1 {answer.status} X", f"Content-Length: {len(body) + missing}"]
         lines += [f"{name}: {value}" for name, value in answer.headers]
         connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+        if answer.hang_up == "never":
+            self._closing.wait(3600)
         return not answer.hang_up
 
 
