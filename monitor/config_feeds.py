@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from monitor.config import FeedConfig, FirstPoll
-from monitor.config_opml import Outline, name_for, read_outlines
+from monitor.config_opml import Outline, Titles, read_outlines
 from monitor.config_schema import FEED, FEED_URL, Findings, Reader, Section, named
 from monitor.config_values import WrongValueError, feed_url, shown
 from rules import Mistake
@@ -23,6 +23,7 @@ class Feeds:
         self._findings = findings
         self._first_poll = first_poll
         self._names = Names("feed", {})
+        self._titles = Titles(self._names.places)
         self._by_url: dict[str, str] = {}
 
     def read(self, sections: Iterable[Section]) -> None:
@@ -65,7 +66,7 @@ class Feeds:
                 yield replace(place, message=error.message, hint=error.hint)
                 continue
             if url not in self._by_url:
-                name = name_for(outline, self._names.places)
+                name = self._titles.name(outline)
                 self._names.places[name] = f"{file}:{outline.line}:{outline.column}"
                 self._by_url[url] = name
                 feed = FeedConfig(name, url, tags=outline.tags, first_poll=self._first_poll)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rules import Mistake
@@ -36,11 +36,14 @@ class Found:
 
 def find(path: Path) -> Found:
     """Read the main file and what it includes. Files are named as the operator named ``path``."""
-    is_directory = path.is_dir()
+    is_directory = _is_directory(path)
     directory = path if is_directory else path.parent
     found = Found(directory.absolute())
     main = path / MAIN if is_directory else path
-    if is_directory and not main.exists():
+    if is_directory and _is_closed(path):
+        found.mistakes.append(Mistake("this directory cannot be read", "", str(path)))
+        return found
+    if is_directory and not os.path.lexists(main):
         hint = f"write a first one with: wirewatch init {path}"
         found.mistakes.append(Mistake(f"there is no {MAIN} in this directory", hint, str(path)))
         return found
@@ -59,42 +62,64 @@ def _patterns(main: Source, *, by_default: bool) -> list[tuple[str, Mistake | No
         if key.value == "include":
             nodes = node.items if isinstance(node, Items) else [node]
             texts = [entry for entry in nodes if isinstance(entry, Text) and not entry.broken]
-            return [(text.value, main.mistake(text.start, "")) for text in texts if text.value]
+            fit = [text for text in texts if text.value and text.value.isprintable()]
+            return [(text.value, main.mistake(text.start, "")) for text in fit]
     return [(pattern, None) for pattern in DEFAULT_INCLUDE] if by_default else []
 
 
 def _include(found: Found, directory: Path, pattern: str, place: Mistake | None) -> None:
-    root, files = _matching(directory, pattern)
+    fixed, wild = _split(directory, pattern)
+    if _is_closed(fixed):
+        found.mistakes.append(Mistake("this directory cannot be read", "", str(fixed)))
+        return
+    files = _matching(fixed, wild)
     if not files and place:
-        told = _told(place, f"'{pattern}' names no file")
+        told = replace(place, message=f"'{pattern}' names no file")
         (found.warnings if _WILD & set(pattern) else found.mistakes).append(told)
+    root = fixed if Path(pattern).is_absolute() else directory
     for file in files:
         if len(found.paths) >= _MAX_FILES:
             message = f"more than {_MAX_FILES:,} files"
             found.mistakes.append(Mistake(message, "put them together", str(directory)))
             return
-        if not _is_within(file, root):
-            message = f"is a symbolic link to {file.resolve()}, outside {root}"
+        if _is_within(file, root):
+            _add(found, file)
+        else:
+            message = f"is a symbolic link to {os.path.realpath(file)}, outside {root}"
             hint = "copy it, or name the file it leads to in include:"
             found.mistakes.append(Mistake(message, hint, str(file)))
-        else:
-            _add(found, file)
 
 
-def _matching(directory: Path, pattern: str) -> tuple[Path, list[Path]]:
-    """The directory that the pattern's files must not leave, and its files."""
+def _split(directory: Path, pattern: str) -> tuple[Path, str]:
+    """The directory that a pattern begins with, and the rest of it."""
     fixed = directory
     parts = Path(pattern).parts
-    while parts and not _WILD & set(parts[0]) and len(parts) > 1:
+    while len(parts) > 1 and not _WILD & set(parts[0]):
         fixed, parts = fixed / parts[0], parts[1:]
-    root = fixed if Path(pattern).is_absolute() else directory
-    if not parts or not fixed.is_dir():
-        return root, []
+    return fixed, str(Path(*parts)) if parts else ""
+
+
+def _matching(directory: Path, wild: str) -> list[Path]:
+    if not wild or not _is_directory(directory):
+        return []
     try:
-        files = sorted(fixed.glob(str(Path(*parts))))
+        files = sorted(directory.glob(wild))
     except (ValueError, NotImplementedError, OSError, RuntimeError):
-        return root, []
-    return root, [file for file in files if not file.name.startswith(".")]
+        return []
+    return [file for file in files if not file.name.startswith(".")]
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # where we may not look, there is none for us
+        return False
+
+
+def _is_closed(directory: Path) -> bool:
+    """Whether there is a directory that we may not read: its files would be missed in silence."""
+    there = _is_directory(directory)
+    return there and not os.access(directory, os.R_OK | os.X_OK)
 
 
 def _is_within(file: Path, root: Path) -> bool:
@@ -130,7 +155,3 @@ def _overlooked(directory: Path) -> Iterator[Mistake]:
         for file in sorted(folder.glob("*.yml")):
             hint = f"call it {file.stem}.yaml"
             yield Mistake("this file is not read: its name ends in .yml", hint, str(file))
-
-
-def _told(place: Mistake, message: str) -> Mistake:
-    return Mistake(message, "", place.file, place.line, place.column, place.source)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,10 +19,20 @@ from monitor.config_channels import Channels
 from monitor.config_feeds import Feeds
 from monitor.config_files import Found, find
 from monitor.config_rules import Rules
-from monitor.config_schema import DEFAULTS, SETTINGS, TOP, Findings, Reader, Section, tables
+from monitor.config_schema import (
+    DEFAULTS,
+    MOST_MISTAKES,
+    SETTINGS,
+    TOP,
+    Findings,
+    Reader,
+    Section,
+    TooManyMistakesError,
+    tables,
+)
 from monitor.config_values import WrongValueError, database
 from monitor.secrets import Secrets
-from rules import RuleErrors
+from rules import Mistake, RuleErrors
 from rules.load import in_reading_order
 from rules.source import Source, Text
 
@@ -57,10 +68,25 @@ def _load(path: Path, environment: Mapping[str, str], lint: bool) -> Config:
     findings.warnings += found.warnings
     for source in found.sources:
         findings.mistakes += source.mistakes
-    config = _config(found, findings, environment, lint)
+    try:
+        config = _config(found, findings, environment, lint)
+    except TooManyMistakesError:
+        config = None
     if findings.mistakes or config is None:
-        raise RuleErrors(in_reading_order(findings.mistakes, found.sources))
+        raise RuleErrors(_told(findings.mistakes, found.sources))
     return config
+
+
+def _told(mistakes: list[Mistake], sources: list[Source]) -> list[Mistake]:
+    """Mistakes in reading order, no more than anybody reads."""
+    told = in_reading_order(mistakes, sources)
+    if len(told) <= MOST_MISTAKES:
+        return told
+    message = f"more than {MOST_MISTAKES} mistakes; the rest is not told"
+    return [
+        *told[:MOST_MISTAKES],
+        replace(told[MOST_MISTAKES - 1], message=message, hint="", source=""),
+    ]
 
 
 def _config(

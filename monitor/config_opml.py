@@ -6,7 +6,7 @@ Reads well-formed files; anything with a DOCTYPE is refused, so no entity is eve
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -93,17 +93,21 @@ def read_outlines(path: Path) -> tuple[list[Outline], list[Mistake]]:
     return [], [Mistake(handler.problem, hint, str(path), *handler.place)]
 
 
-def name_for(outline: Outline, taken: Iterable[str]) -> str:
-    """A feed's name made of its title, or its host, that nothing else has."""
-    host = re.sub(r"^[a-z]+://(www\.)?", "", outline.url.lower()).partition("/")[0]
-    name = _slug(outline.title) or _slug(host) or "feed"
-    names = set(taken)
-    number = 2
-    unique = name
-    while unique in names:
-        unique = f"{name}-{number}"
-        number += 1
-    return unique
+class Titles:
+    """Makes names of titles, each one once."""
+
+    def __init__(self, taken: Container[str]) -> None:
+        self._taken = taken
+        self._numbers: dict[str, int] = {}
+
+    def name(self, outline: Outline) -> str:
+        """A feed's name made of its title, or its host, that nothing else has."""
+        host = re.sub(r"^[a-z]+://(www\.)?", "", outline.url.lower()).partition("/")[0]
+        base = name = _slug(outline.title) or _slug(host) or "feed"
+        while name in self._taken:
+            number = self._numbers[base] = self._numbers.get(base, 1) + 1
+            name = f"{base}-{number}"
+        return name
 
 
 def _slug(text: str) -> str:

@@ -22,6 +22,7 @@ from rules import Mistake
 from rules.load import Names
 from rules.source import Items, Node, Source, Table, Text
 
+MOST_MISTAKES = 500  # whoever has more has one cause, and mends that first
 T = TypeVar("T")
 Convert = Callable[[str], T]
 
@@ -37,6 +38,10 @@ class Findings:
     absent: list[Mistake] = field(default_factory=list)
 
 
+class TooManyMistakesError(Exception):
+    """Reading stops here: what has been found is enough to mend."""
+
+
 class Reader:
     """Reads the nodes of one file; what is wrong goes to the findings, and None comes back."""
 
@@ -45,9 +50,15 @@ class Reader:
         self.findings = findings
 
     def wrong(self, node: Node, message: str, hint: str = "") -> None:
-        """Note a mistake, unless the node is one that has been told already."""
+        """Note a mistake, unless the node is one that has been told already.
+
+        Raises:
+            TooManyMistakesError: there is no use in more.
+        """
         if not (isinstance(node, Text) and node.broken):
             self.findings.mistakes.append(self.source.mistake(node.start, message, hint))
+        if len(self.findings.mistakes) > MOST_MISTAKES:
+            raise TooManyMistakesError
 
     def warn(self, node: Node, message: str, hint: str = "") -> None:
         """Note a warning."""
@@ -337,7 +348,7 @@ SETTINGS: Keys = {
     "timezone": _one(values.timezone),
     "host_pause": _one(values.period),
     "log": _table(LOG, "log:"),
-    "include": _many(str),
+    "include": _many(values.path),
     "defaults": _as_it_is,
     "proxy": LATER,
     "web": LATER,

@@ -11,9 +11,12 @@ import re
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 from typing import Literal, cast
 from zoneinfo import ZoneInfo, available_timezones
+
+from rules.source import is_visible
 
 _UNITS = {
     "ms": timedelta(milliseconds=1),
@@ -65,9 +68,17 @@ def shown(text: str) -> str:
     return clean if len(text) <= 60 else f"{clean[:60]}…"
 
 
+def path(text: str) -> str:
+    """A path or a pattern of paths."""
+    if not text.isprintable():
+        raise WrongValueError(f"'{shown(text)}' holds signs that no path here may have")
+    return text
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """``did you mean …?`` for the nearest of the known names, empty when none is near."""
-    spelled = {entry.lower(): entry for entry in known}
+    alike = (entry for entry in known if abs(len(entry) - len(name)) <= 3)
+    spelled = {entry.lower(): entry for entry in islice(alike, 2_000)}
     near = get_close_matches(name[:80].lower(), spelled, n=1, cutoff=0.6)
     return f"did you mean {spelled[near[0]]}?" if near else ""
 
@@ -167,7 +178,7 @@ def _visible(text: str, longest: int) -> str:
         raise WrongValueError("a text was expected, nothing is here")
     if len(text) > longest:
         raise WrongValueError(f"'{shown(text)}' is longer than {longest} characters")
-    if not text.isprintable():
+    if not is_visible(text):
         raise WrongValueError(f"'{shown(text)}' holds signs that cannot be seen", "write one line")
     return text
 

@@ -101,8 +101,9 @@ class Secrets:
     def _from_file(self, name: str) -> str:
         try:
             return _read(self._directory / name)
-        except OSError as error:
-            message = f"the secret file {shown(name)} cannot be read: {error.strerror or error}"
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            message = f"the secret file {shown(name)} cannot be read: {why}"
             raise WrongValueError(message) from None
 
     def _from_credential(self, name: str) -> str | None:

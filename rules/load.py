@@ -7,6 +7,7 @@ the mistakes of expressions to their places in the files.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,10 @@ from typing import NamedTuple
 
 from rules.errors import Mistake, RuleErrors
 from rules.ruleset import RuleSet, compile_rules
-from rules.source import Node, Source, Table, Text, read
+from rules.source import Node, Source, Table, Text, is_visible, read
 
 _MAX_NAME = 100
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 class Expression(NamedTuple):
@@ -48,12 +50,13 @@ class Names:
     def take(self, source: Source, key: Text) -> Mistake | None:
         """Take a name, or say why it cannot be taken."""
         name = key.value
+        shown = _UNSEEN.sub("\ufffd", name[:60])
         if name in self.places:
-            message = f"{self.noun} '{name}' is already defined at {self.places[name]}"
+            message = f"{self.noun} '{shown}' is already defined at {self.places[name]}"
             return source.mistake(key.start, message)
         self.places[name] = source.at(key.start)
         wrong = _unfit(name)
-        return source.mistake(key.start, f"{self.noun} '{name[:60]}' {wrong}") if wrong else None
+        return source.mistake(key.start, f"{self.noun} '{shown}' {wrong}") if wrong else None
 
 
 def _unfit(name: str) -> str:
@@ -61,7 +64,7 @@ def _unfit(name: str) -> str:
         return "has no name"
     if len(name) > _MAX_NAME:
         return f"has a name of more than {_MAX_NAME} characters"
-    if not name.isprintable() or name != name.strip():
+    if not is_visible(name) or name != name.strip():
         return "has a name with signs that cannot be seen"
     if name.startswith("@"):
         return "has a name that begins with @; that is how rules call groups"

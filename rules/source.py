@@ -28,6 +28,7 @@ MAX_BYTES = 16 * 1024 * 1024
 MAX_NODES = 2_000_000
 MAX_DEPTH = 20
 _MAX_REPAIRS = 20
+_MOST_MISTAKES = 100  # whoever has more has one cause, and mends that first
 _REPAIRABLE = 1024 * 1024  # a bigger file is told its first fault only: every repair reads it anew
 _LONGEST_SHOWN = 400
 _FOREIGN = re.compile(
@@ -151,6 +152,18 @@ class Source:
 
 def _covered(found: re.Match[str]) -> str:
     return found[0] if found[0].startswith("$") else "•" * len(found[0])
+
+
+def is_visible(text: str) -> bool:
+    """Whether a name or a word is one line of signs that can be seen.
+
+    The joiners that Persian and emoji are written with, and the spaces of French and Chinese,
+    count as visible.
+    """
+    return text.translate(_INVISIBLE_BUT_FINE).isprintable()
+
+
+_INVISIBLE_BUT_FINE = dict.fromkeys(map(ord, "\u200c\u200d\xa0\u202f\u3000"))
 
 
 def read(path: Path, name: str) -> Source:
@@ -342,6 +355,8 @@ class _Builder:
 
     def _wrong(self, offset: int, message: str, hint: str = "") -> None:
         self.mistakes.append(self.source.mistake(offset, message, hint))
+        if len(self.mistakes) >= _MOST_MISTAKES:
+            raise _StopError
 
 
 def _walk(source: str, value: str, style: str, offset: int) -> int:

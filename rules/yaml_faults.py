@@ -18,6 +18,8 @@ _ENTRY = re.compile(
         (?P<value>[^\s#].*)""",
     re.VERBOSE,
 )
+_LONGEST_LINE = 4_000
+_SECRET = re.compile(r"\$\{[^}\n]*\}[^,\]}\n]*")
 _SECTION = re.compile(r"^([A-Za-z_]+)[ ]*:", re.MULTILINE)
 _NOUNS = {"rules": "rule", "terms": "entry"}
 _BEGINNINGS = {
@@ -105,8 +107,9 @@ def _hint(text: str, at: int) -> str:
 
 
 def _line_end(text: str, at: int) -> int:
-    end = text.find("\n", at)
-    return len(text) if end < 0 else end
+    """The end of a line, or of what of it is worth looking at."""
+    end = text.find("\n", at, at + _LONGEST_LINE)
+    return min(len(text), at + _LONGEST_LINE) if end < 0 else end
 
 
 def _indentation(text: str, begin: int) -> str:
@@ -115,12 +118,13 @@ def _indentation(text: str, begin: int) -> str:
 
 
 def _secret_in_braces(text: str, begin: int) -> Fault | None:
-    end = _line_end(text, begin)
-    found = re.compile(r"[{\[,].*?[:,\[]\s*(\$\{[^}\n]*\}[^,\]}\n]*)").search(text, begin, end)
-    if found is None:
-        return None
-    message = "YAML takes the braces of ${...} for its own here"
-    return Fault(found.start(1), message, "put the value in double quotes", found.span(1))
+    """``{url: ${env:X}}``: the second brace begins keys and values of its own."""
+    for found in _SECRET.finditer(text, begin, _line_end(text, begin)):
+        before = text[begin : found.start()]
+        if ("{" in before or "[" in before) and before.rstrip()[-1:] in (":", ",", "["):
+            message = "YAML takes the braces of ${...} for its own here"
+            return Fault(found.start(), message, "put the value in double quotes", found.span())
+    return None
 
 
 def _escape(text: str, at: int, error: yaml.MarkedYAMLError) -> Fault | None:
