@@ -11,14 +11,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from time import struct_time
-from typing import Any
-from xml.sax import SAXException
 
-import feedparser
-
-from monitor import charset, clean, language, notafeed, xmltext
+from monitor import charset, clean, feedxml, language, notafeed, xmltext
+from monitor.feedxml import Document, Raw
 from monitor.identity import KEY_VERSION, Identifiers, item_keys
 from monitor.item import FeedHints, Item, NotAFeed, Parsed, ParseTask
 from monitor.language import Detector
@@ -26,9 +22,6 @@ from monitor.language import Detector
 MOST_ENTRIES = 10_000
 MOST_TAGS = 100
 _GUID_CAP = 2_000
-_Raw = dict[str, Any]
-
-_HEADERS = {"content-type": "application/xml; charset=utf-8"}
 _HTML_TYPES = ("text/html", "application/xhtml+xml")
 
 _OLDEST = datetime(1980, 1, 1, tzinfo=UTC)
@@ -64,38 +57,12 @@ def read(task: ParseTask, detector: Detector) -> Parsed | NotAFeed:
     if "<" not in text[:4096] or notafeed.is_page(text):
         return NotAFeed(notafeed.looks_like(written))
     text, more = xmltext.first_entries(text, MOST_ENTRIES)
-    raw = _raw(text)
-    version = raw.get("version") or _unknown_version(raw["entries"], text)
+    document = feedxml.parse(text)
+    version = document.version or _unknown_version(document.entries, text)
     if not version:
         return NotAFeed(notafeed.looks_like(written))
-    parsed = _Reader(task, detector, raw, version, text).parsed()
+    parsed = _Reader(task, detector, document, version, text).parsed()
     return replace(parsed, dropped=parsed.dropped + more)
-
-
-def _raw(text: str) -> _Raw:
-    """feedparser's result, by its strict parser where that can be had."""
-    raw = _fed(text)
-    if _is_lenient(raw) and (mended := xmltext.mended(text)) != text:
-        again = _fed(mended)
-        if not _is_lenient(again):
-            # The complaint is kept, as text: it is not true of this result.
-            return again | {"bozo": True, "bozo_exception": str(raw["bozo_exception"])}
-    return raw
-
-
-def _fed(text: str) -> _Raw:
-    raw: _Raw = feedparser.parse(
-        BytesIO(text.encode("utf-8", "replace")),
-        response_headers=dict(_HEADERS),
-        sanitize_html=False,
-        resolve_relative_uris=False,
-    )
-    return raw
-
-
-def _is_lenient(raw: _Raw) -> bool:
-    """The document was not well-formed: feedparser began again with a parser that forgives."""
-    return bool(raw.get("bozo")) and isinstance(raw.get("bozo_exception"), SAXException)
 
 
 def _unknown_version(entries: Sequence[object], text: str) -> str:
@@ -104,28 +71,26 @@ def _unknown_version(entries: Sequence[object], text: str) -> str:
 
 
 class _Reader:
-    """One feedparser result on its way to `Parsed`.
+    """One of feedparser's results on its way to `Parsed`.
 
     Its dictionaries are read by ``dict.get``: their own is slow, and falls back from one name to
     another.
     """
 
     def __init__(
-        self, task: ParseTask, detector: Detector, raw: _Raw, version: str, text: str
+        self, task: ParseTask, detector: Detector, document: Document, version: str, text: str
     ) -> None:
         self._task = task
         self._detector = detector
+        self._document = document
         self._version = version
-        self._feed: _Raw = raw["feed"]
-        self._entries: Sequence[_Raw] = raw["entries"]
-        self._problem = raw.get("bozo_exception") if raw.get("bozo") else None
-        self._lenient = _is_lenient(raw)
-        self._cut, self._partial = xmltext.ending(text) if self._lenient else (False, False)
+        self._feed = document.feed
+        self._cut, self._partial = xmltext.ending(text) if document.lenient else (False, False)
         self._title = clean.visible(self._text(self._feed, "title", clean.TITLE_CAP))
         self._base = clean.link(_alternate(self._feed), task.url)
 
     def parsed(self) -> Parsed:
-        raw = self._entries[:-1] if self._partial else self._entries
+        raw = self._document.entries[: -1 if self._partial else None]
         entries = [entry for one in raw[:MOST_ENTRIES] if (entry := self._entry(one))]
         items = _keyed(entries)
         return Parsed(
@@ -133,12 +98,12 @@ class _Reader:
             title=self._title,
             items=tuple(items),
             hints=_hints(self._feed),
-            bozo=clean.plain(str(self._problem), 200) if self._problem else "",
+            bozo=clean.plain(self._document.problem, 200),
             cut=self._cut,
             dropped=len(raw) - len(items),
         )
 
-    def _entry(self, raw: _Raw) -> _Entry | None:
+    def _entry(self, raw: Raw) -> _Entry | None:
         title = clean.visible(self._text(raw, "title", clean.TITLE_CAP))
         summary, content = self._summary_and_content(raw)
         link = self._written(_alternate(raw))
@@ -163,18 +128,18 @@ class _Reader:
 
     def _written(self, text: str) -> str:
         """The text of an element that holds no markup: one of the parsers leaves entities in it."""
-        return _unescaped(text.strip()) if self._lenient else text.strip()
+        return _unescaped(text.strip()) if self._document.lenient else text.strip()
 
-    def _url(self, raw: _Raw, link: str, guid: str) -> str:
+    def _url(self, raw: Raw, link: str, guid: str) -> str:
         original = clean.link(_str(raw, "feedburner_origlink"))
         # A guid in the place of a link is a whole address or none.
         bases = () if link == guid else (self._base, self._task.url)
         return original or clean.link(link, *bases) or clean.link(guid)
 
-    def _text(self, raw: _Raw, name: str, cap: int) -> str:
+    def _text(self, raw: Raw, name: str, cap: int) -> str:
         return self._cleaned(_str(raw, name), _str(_dict(raw, f"{name}_detail"), "type"), cap)
 
-    def _summary_and_content(self, raw: _Raw) -> tuple[str, str]:
+    def _summary_and_content(self, raw: Raw) -> tuple[str, str]:
         """Two texts that differ; an entry that has but one has a summary."""
         content = self._content(raw)
         if "summary_detail" not in raw and "content" in raw:
@@ -184,7 +149,7 @@ class _Reader:
             return content, ""
         return summary, "" if content == summary else content
 
-    def _content(self, raw: _Raw) -> str:
+    def _content(self, raw: Raw) -> str:
         texts = dict.fromkeys(
             self._cleaned(_str(part, "value"), _str(part, "type"), clean.TEXT_CAP)
             for part in _dicts(raw, "content")[:10]
@@ -199,13 +164,13 @@ class _Reader:
             return clean.plain(text, cap)
         return clean.loose(text, cap)
 
-    def _author(self, raw: _Raw) -> str:
+    def _author(self, raw: Raw) -> str:
         authors = _dicts(raw, "authors")[:10]
         names = [_str(one, "name") or _str(one, "email") for one in authors]
         labels = self._labels(names if any(names) else [_str(raw, "author")])
         return clean.cut(", ".join(labels), clean.LABEL_CAP)
 
-    def _tags(self, raw: _Raw) -> tuple[str, ...]:
+    def _tags(self, raw: Raw) -> tuple[str, ...]:
         tags = _dicts(raw, "tags")[:MOST_TAGS]
         return self._labels(_str(tag, part) for tag in tags for part in ("term", "label"))
 
@@ -214,11 +179,11 @@ class _Reader:
         cleaned = (clean.label(self._written(text)) for text in texts)
         return tuple(dict.fromkeys(filter(None, cleaned)))[:MOST_TAGS]
 
-    def _source(self, raw: _Raw) -> str:
+    def _source(self, raw: Raw) -> str:
         own = clean.label(self._written(_str(_dict(raw, "source"), "title")))
         return own or self._task.source or clean.cut(self._title, clean.LABEL_CAP)
 
-    def _language(self, raw: _Raw, text: str) -> str:
+    def _language(self, raw: Raw, text: str) -> str:
         feed = _str(self._feed, "language")
         details = (_dict(raw, "title_detail"), _dict(raw, "summary_detail"))
         found = (_str(detail, "language") for detail in (*details, *_dicts(raw, "content")))
@@ -227,18 +192,18 @@ class _Reader:
         return self._detector.language(text, "" if inherited else own, self._task.lang, feed)
 
 
-def _str(raw: _Raw, name: str) -> str:
+def _str(raw: Raw, name: str) -> str:
     """A text, or nothing: a document may give any of these names to something else."""
     value = dict.get(raw, name)
     return value if isinstance(value, str) else ""
 
 
-def _dict(raw: _Raw, name: str) -> _Raw:
+def _dict(raw: Raw, name: str) -> Raw:
     value = dict.get(raw, name)
     return value if isinstance(value, dict) else {}
 
 
-def _dicts(raw: _Raw, name: str) -> list[_Raw]:
+def _dicts(raw: Raw, name: str) -> list[Raw]:
     value = dict.get(raw, name)
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
@@ -249,7 +214,7 @@ def _keyed(entries: Sequence[_Entry]) -> list[Item]:
     return [replace(entry.item, key=key) for entry, key in zip(entries, keys, strict=True) if key]
 
 
-def _alternate(raw: _Raw) -> str:
+def _alternate(raw: Raw) -> str:
     """The link to the article itself, as the document writes it."""
     for one in _dicts(raw, "links"):
         kind = _str(one, "type") or "text/html"
@@ -262,7 +227,7 @@ def _is_text(kind: str) -> bool:
     return not kind or kind.startswith("text/") or kind.endswith(("/xml", "+xml"))
 
 
-def _published(raw: _Raw, now: datetime | None) -> datetime | None:
+def _published(raw: Raw, now: datetime | None) -> datetime | None:
     """When the entry says it was published, else changed; never in the future."""
     for name in ("published_parsed", "created_parsed", "updated_parsed"):
         stamp = dict.get(raw, name)
@@ -280,7 +245,7 @@ def _time(stamp: struct_time) -> datetime | None:
     return at if _OLDEST <= at < _NEWEST else None
 
 
-def _hints(feed: _Raw) -> FeedHints:
+def _hints(feed: Raw) -> FeedHints:
     """The longer of ttl and syndication period, at most a week."""
     longest = timedelta(minutes=_number(_str(feed, "ttl")))
     period = _PERIODS.get(_str(feed, "sy_updateperiod").strip().lower())

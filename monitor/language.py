@@ -18,7 +18,7 @@ Guess = Callable[[str], tuple[str, float]]
 
 _ENOUGH = 40
 _SURE = 0.6
-_LOOKED_AT = 600
+_LOOKED_AT = 400
 
 # Scripts by code point. What is not listed says nothing (digits, signs) or is not told apart.
 _SCRIPTS = (
