@@ -253,7 +253,14 @@ def _tell(reader: Reader, key: Text, own: _Own, what: str, error: ValidationErro
             continue
         cause = wrong.get("ctx", {}).get("error")
         message = str(cause) if cause else wrong["msg"][:1].lower() + wrong["msg"][1:]
+        message = _without_secrets(message, reader.findings.secret_values)
         reader.wrong(node, f"{name}: {message}" if name else message)
+
+
+def _without_secrets(message: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        message = message.replace(secret, "…")
+    return message
 
 
 def _below(node: Node, step: int | str) -> Node:

@@ -7,6 +7,7 @@ rules), then channels (rules name them), feeds, groups and rules.
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,7 +31,6 @@ from monitor.config_schema import (
     TooManyMistakesError,
     tables,
 )
-from monitor.config_values import WrongValueError, database
 from monitor.secrets import Secrets
 from rules import Mistake, RuleErrors
 from rules.load import in_reading_order
@@ -109,12 +109,14 @@ def _config(
     if ruleset is None:
         return None
     if lint:
-        rules.lint(ruleset, {feed.lang for feed in feeds.configured.values() if feed.lang})
+        rules.lint(ruleset, feeds.configured.values())
     if not settings.get("contact") and found.paths:
         findings.warnings.append(missing_contact(next(iter(found.paths.values()))))
     return Config(
         contact=settings.get("contact") or "",
-        database=_database(sections["database"], settings, found.directory, environment),
+        database=_database(
+            settings.get("database") or "wirewatch.db", found.directory, environment
+        ),
         feeds=feeds.configured,
         channels=channels.configured,
         rules=rules.configured,
@@ -199,19 +201,8 @@ def _defaults(sections: list[Section], channels: Channels) -> dict[str, Any]:
     return defaults
 
 
-def _database(
-    sections: list[Section],
-    settings: Mapping[str, Any],
-    directory: Path,
-    environment: Mapping[str, str],
-) -> str:
+def _database(path: str, directory: Path, environment: Mapping[str, str]) -> str:
     """An SQLAlchemy URL with an absolute path."""
     state = environment.get("STATE_DIRECTORY", "").partition(":")[0]
     base = Path(state) if state else directory
-    text = settings.get("database") or "sqlite:///wirewatch.db"
-    try:
-        return database(text, base)
-    except WrongValueError as error:
-        section = sections[0]
-        section.reader.wrong(section.node, error.message, error.hint)
-        return ""
+    return f"sqlite:///{os.path.normpath(base / path)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC
 from functools import partial
@@ -10,15 +11,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from monitor import config_values as values
-from monitor.config import ExampleConfig, RuleConfig
+from monitor.config import ExampleConfig, FeedConfig, RuleConfig
 from monitor.config_channels import Channels
 from monitor.config_schema import RULE, Findings, Keys, Reader, Section, named
-from monitor.config_values import shown
+from monitor.config_values import nearest, shown
 from rules import Document, Mistake, RuleSet
 from rules.load import Expression, Group, Names, compile_located, locate, read_groups
 from rules.source import Items, Node, Table, Text
 
 _IN_QUOTES = "put the whole rule in single quotes or after >-"
+_FEED = re.compile(r"(?<![\w:.\"-])feed:([\w.-]+)(?![\w.*-])")
 _COMMENT = re.compile(r"[ \t]+#[^\s#]")
 
 
@@ -76,10 +78,23 @@ class Rules:
         self._findings.mistakes += told
         return ruleset
 
-    def lint(self, ruleset: RuleSet, languages: Collection[str]) -> None:
-        """Add the linter's warnings; ``languages`` are those the feeds declare."""
-        for warning in ruleset.lint(languages):
+    def lint(self, ruleset: RuleSet, feeds: Collection[FeedConfig]) -> None:
+        """Add the linter's warnings, and those about feeds that rules name."""
+        for warning in ruleset.lint({feed.lang for feed in feeds if feed.lang}):
             self._findings.warnings.append(locate(warning, self._expressions, self.groups))
+        known = {_folded(name): name for feed in feeds for name in (feed.name, *feed.tags)}
+        for expression in self._expressions.values():
+            for found in _FEED.finditer(expression.text.value):
+                if _folded(found[1]) not in known:
+                    self._warn_of_feed(expression, found, known.values())
+
+    def _warn_of_feed(
+        self, expression: Expression, found: re.Match[str], known: Iterable[str]
+    ) -> None:
+        source = expression.source
+        message = f"no feed and no tag of one is called '{shown(found[1])}'"
+        at = source.inside(expression.text, found.start(1))
+        self._findings.warnings.append(source.mistake(at, message, nearest(found[1], known)))
 
     def _parts(self, reader: Reader, key: Text, node: Node) -> tuple[Text | None, dict[str, Any]]:
         """A rule's expression, and what else it says."""
@@ -144,6 +159,12 @@ class Rules:
         more = f" (and {len(self._unsent) - 1} more)" if len(self._unsent) > 1 else ""
         message = f"rule '{shown(key.value)}'{more} does not say where its alerts go"
         reader.wrong(key, message, "write send: [channel], or once defaults: {send: [channel]}")
+
+
+def _folded(name: str) -> str:
+    """A name as rules compare it, near enough to warn by."""
+    letters = unicodedata.normalize("NFKD", name).casefold()
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def _until(text: str, zone: ZoneInfo) -> Any:

@@ -227,8 +227,18 @@ def _many(convert: Convert[Any]) -> Read:
 
 
 def _secret(convert: Convert[Any]) -> Read:
-    """One value that may hold secrets."""
-    return lambda reader, node: reader.one(node, lambda text: convert(reader.secret(node, text)))
+    """One value that may hold secrets; what is wrong with it is told without them."""
+    return lambda reader, node: reader.one(node, partial(_resolved, reader, node, convert))
+
+
+def _resolved(reader: Reader, node: Node, convert: Convert[Any], text: str) -> Any:
+    value = reader.secret(node, text)
+    try:
+        return convert(value)
+    except WrongValueError as error:
+        if value == text:
+            raise
+        raise WrongValueError(f"what {shown(text)} stands for cannot be used", error.hint) from None
 
 
 def _table(keys: Keys, what: str) -> Read:
@@ -240,7 +250,7 @@ def _headers(reader: Reader, node: Node) -> dict[str, str] | None:
     found: dict[str, str] = {}
     for key, value in reader.entries(table) if table else ():
         name = reader.one(key, values.header_name)
-        text = reader.one(value, partial(_header_value, reader, value))
+        text = reader.one(value, partial(_resolved, reader, value, values.header_value))
         if _SECRET_HEADER.search(key.value):
             reader.keep_literal(value)
         if name is not None and text is not None:
@@ -249,10 +259,6 @@ def _headers(reader: Reader, node: Node) -> dict[str, str] | None:
 
 
 _SECRET_HEADER = re.compile("auth|cookie|key|token|secret|password", re.IGNORECASE)
-
-
-def _header_value(reader: Reader, node: Node, text: str) -> str:
-    return values.header_value(reader.secret(node, text))
 
 
 def _auth(reader: Reader, node: Node) -> tuple[str, str] | None:
@@ -342,7 +348,7 @@ DEFAULTS: Keys = {
 LOG: Keys = {"level": _one(values.log_level)}
 SETTINGS: Keys = {
     "contact": _one(values.contact),
-    "database": _secret(str),
+    "database": _secret(values.database),
     "allow_private": _many(values.private_host),
     "notify": _as_it_is,
     "timezone": _one(values.timezone),

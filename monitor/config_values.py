@@ -6,13 +6,11 @@ Pure, and in the words of someone who edits YAML: what is wrong, and what to wri
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from difflib import get_close_matches
 from itertools import islice
-from pathlib import Path
 from typing import Literal, cast
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -298,8 +296,8 @@ def until(text: str, zone: ZoneInfo) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
-def database(text: str, base: Path) -> str:
-    """An SQLAlchemy URL with an absolute path; a relative one counts from ``base``."""
+def database(text: str) -> str:
+    """The path of an SQLite file, written as an SQLAlchemy URL."""
     scheme, separator, path = text.partition(":///")
     hint = "write it as sqlite:///wirewatch.db"
     if text.startswith("postgres"):
@@ -308,4 +306,4 @@ def database(text: str, base: Path) -> str:
         raise WrongValueError(f"'{shown(text)}' is not a database", hint)
     if "?" in path or "#" in path or not path.isprintable():
         raise WrongValueError(f"'{shown(text)}' holds signs that no path here may have", hint)
-    return f"sqlite:///{Path(os.path.normpath(base / path))}"
+    return path

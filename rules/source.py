@@ -39,7 +39,8 @@ _PASSWORD = re.compile(
     r"""\$\{[^}\n]*\}  # says where a secret is, which is none
     |(?<=:)(?!//)[^\s/@:"']+(?=@)  # in the user part of a URL
     |(?<=password:[ ])[^\s"',}]+|(?<=password:[ ]["'])[^"']+
-    |(?<=secret:[ ])[^\s"',}\[]+|(?<=secret:[ ]["'])[^"']+""",
+    |(?<=secret:[ ])[^\s"',}\[]+|(?<=secret:[ ]["'])[^"']+
+    |(?<=/)[A-Za-z0-9_]{20,}|\bwhsec_[A-Za-z0-9+/=]+  # tokens in addresses, keys""",
     re.VERBOSE,
 )
 _LINE_END = re.compile(r"\r\n?|\n")

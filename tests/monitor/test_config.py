@@ -311,6 +311,27 @@ def test_the_linters_warnings_stand_at_their_places_and_come_only_when_asked_for
     ]
 
 
+def test_a_feed_that_a_rule_names_and_nobody_has_is_warned_of(etc: Configured) -> None:
+    etc.write(
+        """
+        contact: a@b.org
+        channels: {term: {type: console}}
+        feeds:
+          reuters: {url: https://x.org/, tags: [world, Zürich]}
+        rules:
+          a: Xi AND (feed:Reuters OR feed:zurich OR feed:bloom* OR feed:world)
+          b: Putin AND feed:reters
+        """
+    )
+    warnings = load(etc.directory, {}, lint=True).warnings
+    assert [warning.headline for warning in warnings] == [
+        (
+            "etc/wirewatch.yaml:8:29: no feed and no tag of one is called 'reters';"
+            " did you mean reuters?"
+        )
+    ]
+
+
 # --- the whole ----------------------------------------------------------------------------------
 
 

@@ -181,6 +181,24 @@ def test_no_secret_shows_in_what_is_printed_of_a_configuration(etc: Configured) 
     assert "hush-hush" not in repr(etc.load().channels)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'feeds: {a: "${env:X}"}',
+        'feeds: {a: {url: https://x.org, headers: {A: "${env:X}"}}}',
+        'database: "${env:X}"',
+        'channels: {a: {type: webhook, url: "${env:X}"}}',
+        'channels: {a: {type: webhook, url: https://x.org, secret: "${env:X}"}}',
+        'channels: {a: {type: mail, to: "${env:X}", from: a@b.org, smtp: "smtps://x.org"}}',
+        'channels: {a: {type: mail, to: a@b.org, from: a@b.org, smtp: "${env:X}"}}',
+    ],
+)
+def test_a_secret_that_cannot_be_used_is_told_without_its_value(etc: Configured, line: str) -> None:
+    etc.environment = {"X": "hush-hüsh"}
+    (only,) = etc.write(f"{line}\n").mistakes()
+    assert "hush" not in only
+
+
 # --- credentials outside the service -----------------------------------------------------------
 
 CREDENTIALS = """

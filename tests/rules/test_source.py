@@ -296,6 +296,8 @@ def test_a_shown_line_holds_no_password_and_no_control_character() -> None:
     assert url.line(1) == "a: https://user:••••@x.org/\ufffd"
     words = read_text("{password: p4ss, secret: 'w h y'}\n", "f")
     assert words.line(1) == "{password: ••••, secret: '•••••'}"
+    token = read_text("u: https://x.org/services/T0/0123456789abcdefABCDEF?a=b\n", "f")
+    assert token.line(1) == f"u: https://x.org/services/T0/{'•' * 22}?a=b"
     reference = read_text('password: "${env:X}"\n', "f")
     assert reference.line(1) == 'password: "${env:X}"'
 
