@@ -42,6 +42,7 @@ _TICK = 1.0
 _TICK_LATE = 3.0
 _STATUS_EVERY = 10.0
 _LONGEST_REQUEST = 120.0
+_LONGEST_MIGRATION = timedelta(minutes=10)
 
 
 def utc_now() -> datetime:
@@ -102,16 +103,18 @@ class Engine:
         )
 
     async def _open(self, config: Config) -> Clients:
-        """Clients for a configuration, closed with the engine or two minutes after they are no
-        longer in use: what is under way ends with those it began with."""
+        """Clients for a configuration, on the newest of `_stacks`. All end with the engine."""
         stack = AsyncExitStack()
-        clients = await stack.enter_async_context(
+        self._stacks.append(stack)
+        return await stack.enter_async_context(
             open_clients(contact=config.contact, allow_private=config.allow_private)
         )
+
+    def _retire_all_but(self, kept: AsyncExitStack) -> None:
+        """Close the others in two minutes: what is under way ends with those it began with."""
         for old in self._stacks:
-            asyncio.get_running_loop().call_later(_LONGEST_REQUEST, self._retire, old)
-        self._stacks.append(stack)
-        return clients
+            if old is not kept:
+                asyncio.get_running_loop().call_later(_LONGEST_REQUEST, self._retire, old)
 
     def _retire(self, stack: AsyncExitStack) -> None:
         if stack in self._stacks:
@@ -132,13 +135,21 @@ class Engine:
                 tell(self.store, config, now, "channel_removed", name, message)
 
     async def swap(self, config: Config) -> None:
-        """Take over a new configuration. What is under way ends with the old one."""
+        """Take over a new configuration, or raise and go on with the old one. What is under way
+        ends with the old one."""
         self._redact.learn(self.config.secrets | config.secrets)
         clients = await self._open(config)
-        await self.writer(self._sync, config)
+        new = self._stacks[-1]
+        try:
+            watch, senders = Watch.of(config, clients), self._senders(config, clients)
+            await self.writer(self._sync, config)
+        except BaseException:
+            self._retire(new)
+            raise
         self.config = config
-        self.poller.watch = Watch.of(config, clients)
-        self.deliverer.senders = self._senders(config, clients)
+        self.poller.watch = watch
+        self.deliverer.senders = senders
+        self._retire_all_but(new)
 
     def wake(self) -> None:
         """Deliver now, not at the next tick."""
@@ -157,10 +168,13 @@ class Engine:
         except Exception:  # noqa: BLE001 - the database said no: said loudly, tried at the next tick
             logger.exception("tick outcome=failed")
 
-    async def stop(self) -> None:
-        """End cleanly: polls get a little time, sends a little more, the database the rest."""
+    async def finish(self) -> None:
+        """Begin nothing new; polls get a little time to end, sends a little more."""
         await self.poller.stop(POLL_GRACE)
         await self.deliverer.stop(SEND_GRACE)
+
+    async def close(self) -> None:
+        """Give everything back, also when `start` did not come to its end."""
         await self._base.aclose()
         for stack in self._stacks:
             await stack.aclose()
@@ -211,9 +225,12 @@ async def engine(
         parts = Engine(config, redact, clock)
         try:
             await parts.start()
-            yield parts
+            try:
+                yield parts
+            finally:
+                await parts.finish()
         finally:
-            await parts.stop()
+            await parts.close()
 
 
 async def once(
@@ -313,7 +330,10 @@ class Daemon:
                 self._arm()
             if now - told >= min(feed_every, _STATUS_EVERY):
                 told = now
-                await self._feed()
+                try:
+                    await self._feed()
+                except Exception:  # noqa: BLE001 - the database said no: not fed, asked again
+                    logger.exception("watch outcome=failed")
 
     async def _feed(self) -> None:
         """The watchdog is fed only when polling and delivering both got answers from the database
@@ -343,18 +363,22 @@ class Daemon:
     async def _reload(self) -> None:
         """Take over what is on disk now, whole, or keep what is in force and say why."""
         async with self._reloading:
-            parts = self._parts
             try:
-                config = await asyncio.to_thread(load, self._path)
-                _require_startable(config)
-                _refuse_other_database(parts.config, config)
+                await self._take_over()
             except RuleErrors as errors:
                 await self._refused(errors)
-                return
-            await parts.swap(config)
-            self._reload_problem = ""
-            outcome("INFO", "reload", feeds=len(config.feeds), rules=len(config.rules))
+            except Exception:  # noqa: BLE001 - ours, or the database said no: the old one works on
+                logger.exception("reload outcome=failed")
+                self._reload_problem = "; RELOAD FAILED: the log says why; try again"
             systemd.notify(await self._status())
+
+    async def _take_over(self) -> None:
+        config = await asyncio.to_thread(load, self._path)
+        _require_startable(config)
+        _refuse_other_database(self._parts.config, config)
+        await self._parts.swap(config)
+        self._reload_problem = ""
+        outcome("INFO", "reload", feeds=len(config.feeds), rules=len(config.rules))
 
     async def _refused(self, errors: RuleErrors) -> None:
         first = errors.mistakes[0].headline
@@ -374,7 +398,6 @@ class Daemon:
             str(self._path),
             message,
         )
-        systemd.notify(await self._status())
 
 
 def _require_startable(config: Config) -> None:
@@ -399,6 +422,8 @@ def _refuse_other_database(old: Config, new: Config) -> None:
 
 async def run(config: Config, path: Path, redact: Redactor) -> None:
     """The daemon, from the database's lock to the last settled send."""
+    # A big database may take longer to bring up to date than systemd waits for a start.
+    systemd.notify("STATUS=opening the database", systemd.extend_timeout(_LONGEST_MIGRATION))
     async with engine(config, redact) as parts:
         await Daemon(parts, path).serve()
 
