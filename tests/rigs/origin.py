@@ -245,11 +245,18 @@ class Origin:
             servers.append(server)
         self._ready.set()
         await self._stop.wait()
+        # asyncio loses a connection that is being accepted while its server closes: accept no
+        # more, let who was accepted arrive, and close after that.
         for server in servers:
-            server.close()
+            for listener in server.sockets:
+                self._loop.remove_reader(listener.fileno())
+        for _ in range(10):
+            await asyncio.sleep(0)
         for writer in self._talking.values():
             writer.transport.abort()
         await asyncio.gather(*self._talking, return_exceptions=True)
+        for server in servers:
+            server.close()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with self._lock:
