@@ -146,7 +146,7 @@ def require_startable(config: Config) -> None:
         raise RuleErrors(missing)
 
 
-require_contact = require_startable
+require_contact = require_startable  # the name that commands know it by
 
 
 def missing_contact(file: Path) -> Mistake:

@@ -10,7 +10,8 @@ import gc
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -32,7 +33,7 @@ from monitor.config_schema import (
     tables,
 )
 from monitor.secrets import Secrets
-from rules import Mistake, RuleErrors
+from rules import Mistake, RuleErrors, RuleSet
 from rules.load import in_reading_order
 from rules.source import Source, Text
 
@@ -89,51 +90,76 @@ def _told(mistakes: list[Mistake], sources: list[Source]) -> list[Mistake]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the sections hold, each checked against the others."""
+
+    settings: Mapping[str, Any]
+    channels: Channels
+    feeds: Feeds
+    rules: Rules
+    notify: tuple[str, ...]
+    zone: ZoneInfo
+
+
 def _config(
     found: Found, findings: Findings, environment: Mapping[str, str], lint: bool
 ) -> Config | None:
     whole = all(source.readable for source in found.sources)
+    parts = _parts(found, findings, whole)
+    ruleset = parts.rules.compiled(whole=whole)
+    if ruleset is None:
+        return None
+    if lint:
+        parts.rules.lint(ruleset, parts.feeds.configured.values())
+    if not parts.settings.get("contact") and found.paths:
+        findings.warnings.append(missing_contact(next(iter(found.paths.values()))))
+    return _assembled(parts, ruleset, found, findings, environment)
+
+
+def _parts(found: Found, findings: Findings, whole: bool) -> _Parts:
     sections = _sections(found.sources, findings)
     settings = _settings(sections, found)
+    zone = settings.get("timezone") or ZoneInfo("UTC")
     channels = Channels(sections["channels"], whole=whole)
     defaults = _defaults(sections["defaults"], channels)
     feeds = Feeds(findings, defaults.get("first_poll") or "baseline")
     feeds.read(sections["feeds"])
     feeds.add_outlines(found.outlines)
-    zone = settings.get("timezone") or ZoneInfo("UTC")
     rules = Rules(findings, channels, send=defaults.get("send") or (), zone=zone)
     rules.read_groups(sections["terms"])
     rules.read(sections["rules"])
-    notify = _notify(sections["notify"], channels)
-    ruleset = rules.compiled(whole=whole)
-    if ruleset is None:
-        return None
-    if lint:
-        rules.lint(ruleset, feeds.configured.values())
-    if not settings.get("contact") and found.paths:
-        findings.warnings.append(missing_contact(next(iter(found.paths.values()))))
+    return _Parts(settings, channels, feeds, rules, _notify(sections["notify"], channels), zone)
+
+
+def _assembled(
+    parts: _Parts,
+    ruleset: RuleSet,
+    found: Found,
+    findings: Findings,
+    environment: Mapping[str, str],
+) -> Config:
+    settings = parts.settings
+    path = settings.get("database") or "wirewatch.db"
+    pause = settings.get("host_pause")
+    told = in_reading_order([*findings.warnings, *findings.absent], found.sources)
     return Config(
         contact=settings.get("contact") or "",
-        database=_database(
-            settings.get("database") or "wirewatch.db", found.directory, environment
-        ),
-        feeds=feeds.configured,
-        channels=channels.configured,
-        rules=rules.configured,
-        terms={
-            name: tuple(entry.value for entry in group.entries)
-            for name, group in rules.groups.items()
-        },
+        database=_database(path, found.directory, environment),
+        feeds=parts.feeds.configured,
+        channels=parts.channels.configured,
+        rules=parts.rules.configured,
+        terms=parts.rules.terms,
         ruleset=ruleset,
         allow_private=settings.get("allow_private") or (),
-        notify=notify,
-        timezone=zone,
-        **{key: settings[key] for key in ("host_pause",) if settings.get(key) is not None},
+        notify=parts.notify,
+        timezone=parts.zone,
+        host_pause=timedelta(seconds=1) if pause is None else pause,
         log_level=(settings.get("log") or {}).get("level", "INFO"),
-        warnings=tuple(in_reading_order([*findings.warnings, *findings.absent], found.sources)),
+        warnings=tuple(told),
         secrets=frozenset(findings.secret_values),
         files=tuple(found.paths.values()),
-        examples=tuple(rules.examples),
+        examples=tuple(parts.rules.examples),
         absent_credentials=tuple(findings.absent),
     )
 

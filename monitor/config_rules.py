@@ -78,6 +78,14 @@ class Rules:
         self._findings.mistakes += told
         return ruleset
 
+    @property
+    def terms(self) -> dict[str, tuple[str, ...]]:
+        """The groups, entries as written."""
+        return {
+            name: tuple(entry.value for entry in group.entries)
+            for name, group in self.groups.items()
+        }
+
     def lint(self, ruleset: RuleSet, feeds: Collection[FeedConfig]) -> None:
         """Add the linter's warnings, and those about feeds that rules name."""
         for warning in ruleset.lint({feed.lang for feed in feeds if feed.lang}):
