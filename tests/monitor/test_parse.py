@@ -113,9 +113,9 @@ def test_a_document_that_takes_too_long_is_given_up_and_the_others_proceed() -> 
         after = await bomb
         return after, [*others, await pool.parse(task(RSS))]
 
-    bomb, others = with_pool(use, workers=2, seconds=1.5)
+    bomb, others = with_pool(use, workers=2, seconds=2.5)
 
-    assert bomb == ParseFailed("timeout", "the document took more than 1.5 s to parse")
+    assert bomb == ParseFailed("timeout", "the document took more than 2.5 s to parse")
     assert [type(other) for other in others] == [Parsed] * 6
 
 

@@ -9,7 +9,6 @@ import asyncio
 import random
 import re
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import feedparser
@@ -38,9 +37,9 @@ def documents(corpora: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def read() -> Iterator[Read]:
-    """What the pool makes of bodies; a document may take a second, on a slow machine a few."""
+    """What a pool with its usual limits makes of bodies."""
     with asyncio.Runner() as runner:
-        pool = ParserPool(workers=2, timeout=timedelta(seconds=5))
+        pool = ParserPool(workers=2)
 
         async def all_of(bodies: list[bytes]) -> list[ParseResult]:
             return await asyncio.gather(*(pool.parse(ParseTask(body, URL)) for body in bodies))
