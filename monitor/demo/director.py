@@ -114,7 +114,7 @@ class Director:
                 self._problems.append(f"a bug in the demo: {result!r}")
 
     async def _acts(self, keep: bool) -> None:
-        self._show.opening(self._directory, rules_text())
+        self._show.opening(self._directory if keep else None, rules_text())
         await self._first_polls()
         for step in self._programme:
             await self._step(step)
@@ -197,8 +197,9 @@ class Director:
         return 0 if counted.good else 1
 
     def _summarise(self, counted: Tally, feeds: list[FeedState]) -> None:
-        self._show.ending(self._site.answers, feeds)
-        self._show.table(self._published, counted)
+        if self._published:
+            self._show.ending(self._site.answers, feeds)
+            self._show.table(self._published, counted)
         self._show.verdict(counted)
 
 

@@ -34,15 +34,15 @@ class Show:
         self._tape = tape
         self._command = command
 
-    def opening(self, directory: Path, rules: str) -> None:
-        """What is going to happen, and the rules."""
+    def opening(self, directory: Path | None, rules: str) -> None:
+        """What is going to happen, and the rules. ``directory`` when there is time to look."""
         tape = self._tape
         tape.rule("wirewatch demo")
         about = (
             "Five invented newspapers in five languages, one page that is no feed, a chat room "
             "(newsroom) and a mailbox (desk), all on this machine. The daemon is the real one:"
         )
-        tape.row("", "", [Text(about), Text(f"wirewatch run -c {directory}", "bold")])
+        tape.row("", "", [Text(about), Text(f"wirewatch run -c {directory or 'DIR'}", "bold")])
         tape.rule("Its rules")
         tape.row("", "", [_yaml(line) for line in _without_examples(rules)])
         tape.blank()
