@@ -63,6 +63,7 @@ def test_ready_comes_with_numbers_and_after_the_database_is_there(folder: Path) 
     with Daemon(folder) as daemon:
         daemon.wait_ready()
         assert asked(folder, "SELECT count(*) FROM feeds") == [(0,)]
+        assert daemon.told[:2] == ["STATUS=opening the database", "EXTEND_TIMEOUT_USEC=600000000"]
         ready = daemon.told.index("READY=1")
         assert daemon.told[ready + 1] == (
             "STATUS=watching 0 feeds (0 ok) with 1 rules; 0 hits in 24 h; 0 alerts waiting, 0 dead"
