@@ -100,16 +100,18 @@ class Transport(httpx.AsyncBaseTransport):
                 `TlsFailed` where the caller may want to know.
         """
         dialled = _dialled.set([])
+        body = await request.aread() or None
+        encoding = "latin-1" if body is None else "utf-8"  # see _ExactRequest
         try:
             with _translated():
                 answer = await self._session.request(
                     request.method,
                     _target(request.url),
                     headers=[
-                        (name.decode("ascii"), value.decode("latin-1"))
+                        (name.decode("ascii"), value.decode(encoding))
                         for name, value in request.headers.raw
                     ],
-                    data=await request.aread() or None,
+                    data=body,
                     allow_redirects=False,
                 )
         finally:
@@ -212,8 +214,9 @@ class _ExactRequest(aiohttp.ClientRequest):
     """Sends header values byte for byte.
 
     aiohttp takes text and writes UTF-8; an ETag or a date in any other encoding could not be
-    given back as it came (A2). Values come here as Latin-1 text, one character a byte; where one
-    is not ASCII, what aiohttp writes is turned back into these bytes.
+    given back as it came (A2). Without a body, values come here as Latin-1 text, one character a
+    byte; where one is not ASCII, what aiohttp writes is turned back into these bytes. With a body,
+    values are UTF-8 from the start: these requests are ours alone.
     """
 
     async def send(self, conn: Any) -> aiohttp.ClientResponse:
@@ -250,6 +253,8 @@ def _translated() -> Iterator[None]:
         raise _as_httpx(error) from error
     except TimeoutError as error:
         raise httpx.TimeoutException("no answer in time") from error
+    except OSError as error:
+        raise httpx.ReadError("the connection ended early") from error
     except ValueError as error:  # aiohttp's word for a URL or header it will not send
         raise httpx.LocalProtocolError(str(error)) from error
 

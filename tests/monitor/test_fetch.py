@@ -679,7 +679,7 @@ TEXTS = st.one_of(
 
 
 def test_whatever_a_server_answers_a_fetch_gives_a_result(origin: Origin) -> None:
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(HEADS, st.lists(st.tuples(NAMES, TEXTS), max_size=5), st.binary(max_size=40))
     def check(first: bytes, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         head = b"".join(name + b": " + value + b"\r\n" for name, value in headers)

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+import aiohttp
 import httpx
 import pytest
 import trustme
@@ -23,7 +24,7 @@ from rigs.origin import RESET, Origin, Pause, Raw, Reply, Request, chunked
 
 from monitor.fetch import Fetched, FetchFailed, FetchRequest, FetchResult, Validators, fetch
 from monitor.guard import Clients, Guard, _Resolver, open_clients
-from monitor.transport import Limits, Transport
+from monitor.transport import Limits, Transport, _translated
 
 NOW = datetime.datetime(2026, 11, 22, 19, 46, tzinfo=datetime.UTC)
 
@@ -213,6 +214,16 @@ def test_a_post_carries_its_bytes_and_headers(origin: Origin, session: Session) 
     }  # fmt: skip
 
 
+def test_a_post_may_say_a_title_in_any_script(origin: Origin, session: Session) -> None:
+    origin.serve("/hook", Reply(200))
+    title = "Си в Пекине".encode()
+    session.post(origin.url("/hook"), content=b"{}", headers={"Title": title})
+    assert origin.requests[-1].header("Title") == title
+    assert origin.requests[-1].body == b"{}"
+    with pytest.raises(httpx.LocalProtocolError):
+        session.post(origin.url("/hook"), content=b"{}", headers={"Title": b"\xff"})
+
+
 def test_a_password_in_a_webhook_url_is_sent_as_basic_auth(
     origin: Origin, session: Session
 ) -> None:
@@ -309,6 +320,29 @@ def test_limits_of_time_are_told_as_httpx_would(origin: Origin) -> None:
                     await client.get(origin.url(path))
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (aiohttp.ServerDisconnectedError(), httpx.ReadError),
+        (aiohttp.ClientPayloadError(), httpx.ReadError),
+        (ConnectionResetError(), httpx.ReadError),
+        (ssl.SSLError(), httpx.ReadError),
+        (TimeoutError(), httpx.TimeoutException),
+        (aiohttp.ConnectionTimeoutError(), httpx.ConnectTimeout),
+        (aiohttp.SocketTimeoutError(), httpx.ReadTimeout),
+        (aiohttp.InvalidURL("x"), httpx.UnsupportedProtocol),
+        (UnicodeError("label too long"), httpx.LocalProtocolError),
+    ],
+)
+def test_every_failure_is_one_that_callers_of_httpx_catch(
+    raised: Exception, told: type[httpx.HTTPError]
+) -> None:
+    with pytest.raises(told) as caught, _translated():
+        raise raised
+    assert isinstance(caught.value, httpx.TransportError)
+    assert str(caught.value)
 
 
 # Certificates ------------------------------------------------------------------------------------
