@@ -151,13 +151,10 @@ def _host(entry: str) -> str:
 
 
 def address_of(text: str) -> Address:
-    """The address that a resolver or a URL wrote.
+    """The address a resolver or a URL wrote, in its usual spelling.
 
     Raises:
-        Blocked: for any spelling but the canonical one: what is read differently elsewhere is
-            not dialled.
+        ValueError: for a name, and for any other spelling: what is read differently elsewhere is
+            not taken for an address.
     """
-    try:
-        return ip_address(text)
-    except ValueError:
-        raise Blocked(f"{text!r} is not an address") from None
+    return ip_address(text)

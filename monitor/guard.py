@@ -123,7 +123,10 @@ class Guard:
         if self._trusts_all:
             return
         text, port = str(info[4][0]), int(info[4][1])
-        address = address_of(text)
+        try:
+            address = address_of(text)
+        except ValueError:
+            raise Blocked(f"{text!r} is not an address") from None
         if self._allowed.covers(address):
             return
         where = f"{host} ({text})" if host and host != text else text

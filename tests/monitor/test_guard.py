@@ -25,7 +25,7 @@ from rigs.names import Names
 from rigs.origin import Origin, Reply
 
 from monitor import __version__
-from monitor.addresses import Blocked, allowance, is_public
+from monitor.addresses import Blocked, address_of, allowance, is_public
 from monitor.fetch import FetchFailed, FetchRequest, FetchResult, fetch
 from monitor.guard import Clients, Guard, Lookup, open_clients, user_agent
 
@@ -561,3 +561,11 @@ def test_only_the_guard_opens_connections(root: Path) -> None:
         if makes.search(line)
     }
     assert found == set()
+
+
+@pytest.mark.parametrize(
+    "text", ["feeds.example", "127.1", "0x7f000001", "2130706433", "", "0177.0.0.1"]
+)
+def test_a_name_or_an_odd_spelling_is_no_address(text: str) -> None:
+    with pytest.raises(ValueError, match=r"does not appear to be|not permitted"):
+        address_of(text)
