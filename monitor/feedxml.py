@@ -29,8 +29,8 @@ from feedparser.exceptions import UndeclaredNamespace
 from feedparser.sanitizer import replace_doctype
 
 from monitor import xmltext
+from monitor.entries import Raw
 
-Raw = dict[str, Any]
 _SLIPS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 _DECLARATION = re.compile(r"\A<\?xml[^>]*\?>")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 
-from monitor import clean
+from monitor import clean, jsonfeed
+from monitor.entries import text_of
 
 _MISC = re.compile(r"\s+|<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)|<![^>]*(?:>|\Z)", re.DOTALL)
 _ELEMENT = re.compile(r"<(?:[\w.-]+:)?([A-Za-z_][\w.-]{0,60})[\s>/]")
@@ -100,11 +100,13 @@ def _xml(name: str) -> str:
 
 
 def _json(text: str) -> str:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return "broken JSON"
+    value = jsonfeed.load(text)
+    if value is None:
+        return "a JSON Feed that is broken" if "//jsonfeed.org/version/" in text else "broken JSON"
     if not isinstance(value, dict):
         return "a JSON list"
+    version = text_of(value, "version")
+    if "//jsonfeed.org/version/" in version:
+        return f'a JSON Feed we cannot read (version "{clean.plain(version, 60)}")'
     names = [clean.plain(str(name), 30) for name in list(value)[:4]]
     return f"JSON with {', '.join(names)}" if names else "an empty JSON object"

@@ -105,7 +105,9 @@ def test_our_way_of_driving_feedparser_finds_what_feedparser_finds(
     compared = 0
     for name in random.Random(4).sample(list(results), 800):
         feed, body = results[name], documents[name]
-        if not isinstance(feed, Parsed) or not feed.version or feed.bozo or not body.isascii():
+        if not isinstance(feed, Parsed) or feed.bozo or not body.isascii():
+            continue
+        if feed.version.startswith("json"):
             continue
         theirs = feedparser.parse(
             _Stream(body),

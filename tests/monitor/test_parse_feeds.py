@@ -135,6 +135,15 @@ NOT_FEEDS = {
     "JSON with error, code": b'{"error": "not found", "code": 404}',
     "a JSON list": b'["a"]',
     "broken JSON": b'{"a": ',
+    "broken JSON ": b'{"a": ' * 50_000,
+    "an empty JSON object": b"{}",
+    "a JSON Feed that is broken": b'{"version": "https://jsonfeed.org/version/1.1", "items": [{',
+    'a JSON Feed we cannot read (version "https://jsonfeed.org/version/2")': (
+        b'{"version": "https://jsonfeed.org/version/2", "items": []}'
+    ),
+    'a JSON Feed we cannot read (version "https://jsonfeed.org/version/1")': (
+        b'{"version": "https://jsonfeed.org/version/1", "items": {"0": {"id": "1"}}}'
+    ),
     "an OPML list of feeds": b"<?xml version='1.0'?><opml version='2.0'><body/></opml>",
     "an XML document of <urlset>": b"<!-- > --><urlset><url/></urlset>",
     'text that begins "Not found"': b"Not found\n",

@@ -1,0 +1,136 @@
+"""JSON Feed 1.0 and 1.1 (jsonfeed.org), which feedparser does not read (B10).
+
+Strict: a value of the wrong type is not there, an unknown version is not a feed. Lenient in one
+thing: an item without an id, which the specification would discard, is known by its link or words.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from monitor import clean
+from monitor.entries import (
+    GUID_CAP,
+    MOST_AUTHORS,
+    MOST_ENTRIES,
+    MOST_TAGS,
+    Entry,
+    Raw,
+    believable,
+    dict_of,
+    dicts_of,
+    keyed,
+    labels,
+    summary_and_content,
+    text_of,
+)
+from monitor.identity import KEY_VERSION, Identifiers
+from monitor.item import Item, Parsed, ParseTask
+from monitor.language import Detector
+
+_VERSION = re.compile(r"https?://(?:www\.)?jsonfeed\.org/version/1(?:\.([0-9]))?/?")
+
+
+def read(text: str, task: ParseTask, detector: Detector) -> Parsed | None:
+    """The feed in ``text``, or None when it is no JSON Feed of a version we know."""
+    feed = load(text)
+    version = _VERSION.fullmatch(text_of(feed, "version")) if isinstance(feed, dict) else None
+    if not isinstance(feed, dict) or not version or not isinstance(feed.get("items"), list):
+        return None
+    reader = _Reader(feed, task, detector)
+    raw = feed["items"]
+    found = (reader.entry(one) for one in raw[:MOST_ENTRIES] if isinstance(one, dict))
+    items = keyed([entry for entry in found if entry])
+    return Parsed(
+        version=f"json1{version[1]}" if version[1] and version[1] != "0" else "json1",
+        title=reader.title,
+        items=items,
+        dropped=len(raw) - len(items),
+    )
+
+
+def load(text: str) -> Any:
+    """The value that ``text`` holds as JSON, or None when it is broken, cut or too deep."""
+    try:
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return None
+
+
+class _Reader:
+    """One feed on its way to items."""
+
+    def __init__(self, feed: Raw, task: ParseTask, detector: Detector) -> None:
+        self._feed = feed
+        self._task = task
+        self._detector = detector
+        self._bases = (clean.link(text_of(feed, "home_page_url"), task.url), task.url)
+        self.title = clean.visible(clean.plain(text_of(feed, "title"), clean.TITLE_CAP))
+
+    def entry(self, raw: Raw) -> Entry | None:
+        title = clean.visible(clean.plain(text_of(raw, "title"), clean.TITLE_CAP))
+        summary, content = summary_and_content(
+            clean.plain(text_of(raw, "summary")),
+            clean.plain(text_of(raw, "content_text")) or clean.markup(text_of(raw, "content_html")),
+        )
+        link = (text_of(raw, "url") or text_of(raw, "external_url")).strip()
+        if not (title or summary or link):
+            return None
+        guid = _id(raw)
+        item = Item(
+            key="",
+            key_version=KEY_VERSION,
+            guid=guid[:GUID_CAP],
+            title=title,
+            url=clean.link(link, *self._bases) or clean.link(guid),
+            summary=summary,
+            content=content,
+            author=_author(raw) or _author(self._feed),
+            tags=_tags(raw),
+            published=_published(raw, self._task.now),
+            source=self._task.source or clean.cut(self.title, clean.LABEL_CAP),
+            lang=self._language(raw, f"{title}\n{summary}"),
+        )
+        return Entry(Identifiers(guid, link, title, summary), item)
+
+    def _language(self, raw: Raw, text: str) -> str:
+        own, feed = text_of(raw, "language"), text_of(self._feed, "language")
+        return self._detector.language(text, own, self._task.lang, feed)
+
+
+def _id(raw: Mapping[str, Any]) -> str:
+    """The specification wants a string, and numbers read as one."""
+    value = raw.get("id")
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    return str(value).strip()
+
+
+def _author(raw: Raw) -> str:
+    one = dict_of(raw, "author")  # version 1.0
+    authors = dicts_of(raw, "authors") or ([one] if one else [])
+    names = labels(clean.plain(text_of(author, "name")) for author in authors[:MOST_AUTHORS])
+    return clean.cut(", ".join(names), clean.LABEL_CAP)
+
+
+def _tags(raw: Raw) -> tuple[str, ...]:
+    tags = raw.get("tags")
+    if not isinstance(tags, list):
+        return ()
+    return labels(tag for tag in tags[:MOST_TAGS] if isinstance(tag, str))
+
+
+def _published(raw: Raw, now: datetime | None) -> datetime | None:
+    for name in ("date_published", "date_modified"):
+        try:
+            at = datetime.fromisoformat(text_of(raw, name).strip())
+            at = at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
+        except (ValueError, OverflowError):
+            continue
+        if (shown := believable(at, now)) is not None:
+            return shown
+    return None
