@@ -15,8 +15,8 @@ def command(config: ConfigPath = None, as_json: AsJson = False) -> None:
     """The daemon in one look: feeds, hits, alerts, and whether it runs."""
     from monitor.database import held
 
-    now = datetime.now(UTC)
     with open_store(config) as (checked, store):
+        now = datetime.now(UTC)
         numbers = store.numbers(now)
         stopped = {row.name: row.disabled_why for row in store.channels() if row.disabled}
         running = held(checked.database)
