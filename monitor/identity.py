@@ -66,10 +66,10 @@ def item_keys(entries: Sequence[Identifiers]) -> list[str | None]:
     return result
 
 
-def text_hash(item: Item) -> bytes:
+def text_hash(item: Item) -> str:
     """A hash of what rules look at: another hash means the item was edited."""
     texts = (item.title, item.summary, item.content, item.author, *sorted(item.tags))
-    return blake2b(_bytes(_UNITS.join(texts)), digest_size=16).digest()
+    return blake2b(_bytes(_UNITS.join(texts)), digest_size=16).hexdigest()
 
 
 # The head of a document is what stands before its first entry; only there are times noise.
