@@ -1,0 +1,195 @@
+"""A whole world on loopback: publishers, receivers, and a configuration that joins them.
+
+    with Newsroom(tmp_path, feeds=4) as news:
+        news.publish(Article("feed-0", "1", "Xi and Putin met"))
+        with Daemon(news.folder) as daemon: ...
+        news.check()
+
+Each feed lives at a loopback address of its own, so that they are polled side by side; its window
+holds all that was published in it. The rules are `RULES`; every rule is told on every channel.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from email.utils import formatdate
+from html import escape
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rigs.history import (
+    Arrival,
+    Article,
+    Expected,
+    chat_arrivals,
+    check_history,
+    mail_arrivals,
+    matching,
+    webhook_arrivals,
+)
+from rigs.mailbox import Mailbox
+from rigs.origin import Origin, Page
+from rigs.receiver import Receiver
+
+RULES = {"xi-putin": "Xi AND Putin", "pipes": "pipeline* OR pipa"}
+CHANNELS = ("siem", "chat", "desk")
+SOON = "{first: 1s, factor: 1, max: 1s, for: 1h}"
+"""A retry schedule for tests: every second, never given up."""
+
+
+class Newsroom:
+    """Publishers, receivers and the folder of a configuration.
+
+    Args:
+        folder: where the configuration and the database go.
+        feeds: how many, called ``feed-0``, ``feed-1`` ...
+        retry: of every channel, as YAML.
+        every: of every feed.
+        more: YAML that follows the rest.
+        channel: keys of every channel besides its own, as YAML after a comma.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        feeds: int = 1,
+        retry: str = SOON,
+        every: str = "1s",
+        more: str = "",
+        channel: str = "",
+    ) -> None:
+        self.folder = folder
+        self.database = folder / "wirewatch.db"
+        self.feeds = tuple(f"feed-{number}" for number in range(feeds))
+        self.published: list[Article] = []
+        self.untold: list[Article] = []
+        self._expected: Expected | None = None
+        self._retry, self._every, self._more, self._channel = retry, every, more, channel
+        self.origin = Origin(
+            *(f"127.0.{number // 250}.{number % 250 + 1}" for number in range(feeds))
+        )
+        self.webhook, self.chat, self.mailbox = Receiver(), Receiver(), Mailbox()
+
+    def __enter__(self) -> Self:
+        for part in (self.origin, self.webhook, self.chat, self.mailbox):
+            part.__enter__()
+        for feed in self.feeds:
+            self._serve(feed)
+        self.configure(self.yaml())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for part in (self.mailbox, self.chat, self.webhook, self.origin):
+            part.__exit__(kind, error, trace)
+
+    def yaml(self) -> str:
+        """The configuration."""
+        common = f"retry: {self._retry}{self._channel}"
+        feeds = "\n".join(
+            f"  {f}: {{url: '{self.url(f)}', every: {self._every}}}" for f in self.feeds
+        )
+        rules = "\n".join(f"  {name}: '{expression}'" for name, expression in RULES.items())
+        return f"""\
+contact: desk@example.org
+allow_private: [127.0.0.0/8]
+feeds:
+{feeds}
+channels:
+  siem: {{type: webhook, url: "{self.webhook.url}", {common}}}
+  chat: {{type: slack, url: "{self.chat.url}", {common}}}
+  desk: {{type: mail, to: desk@example.org, from: wirewatch@example.org,
+         smtp: "smtp://127.0.0.1:{self.mailbox.port}", {common}}}
+defaults: {{send: [{", ".join(CHANNELS)}]}}
+rules:
+{rules}
+{self._more}
+"""
+
+    def configure(self, text: str) -> None:
+        """Write the configuration."""
+        (self.folder / "wirewatch.yaml").write_text(text)
+
+    def url(self, feed: str) -> str:
+        """Where a feed is."""
+        address = self.origin.addresses[self.feeds.index(feed)]
+        return self.origin.url(f"/{feed}", host=address)
+
+    def publish(self, *articles: Article, told: bool = True) -> None:
+        """Put articles on top of their feeds. ``told`` False: before the first poll."""
+        self._expected = None
+        self.published = [*articles, *self.published]
+        if not told:
+            self.untold += articles
+        for feed in {article.feed for article in articles}:
+            self._serve(feed)
+
+    def _serve(self, feed: str) -> None:
+        window = [article for article in self.published if article.feed == feed]
+        self.origin.serve(f"/{feed}", Page(rss(feed, window), etag=f'"{len(window)}"'))
+
+    @property
+    def requests(self) -> int:
+        """How many attempts the receivers have seen; of mails those that were taken in."""
+        attempts = len(self.webhook.requests) + len(self.chat.requests)
+        return attempts + len(self.mailbox.mails)
+
+    def arrivals(self) -> list[Arrival]:
+        """Everything that the receivers took in."""
+        return [
+            *webhook_arrivals("siem", self.webhook.accepted),
+            *chat_arrivals("chat", self.chat.accepted),
+            *mail_arrivals("desk", self.mailbox.mails),
+        ]
+
+    def expected(self) -> Expected:
+        """What the reference evaluator wants to be told."""
+        if self._expected is None:
+            quiet = set(self.untold)
+            told = [article for article in self.published if article not in quiet]
+            self._expected = Expected(
+                told=matching(told, RULES),
+                send=dict.fromkeys(RULES, CHANNELS),
+                untold=matching(self.untold, RULES),
+            )
+        return self._expected
+
+    def missing(self) -> set[tuple[str, tuple[str, str]]]:
+        """(channel, what) of alerts that did not arrive yet."""
+        expected = self.expected()
+        came = {(a.channel, (a.link, a.rule)) for a in self.arrivals()}
+        return {(c, told) for told in expected.told for c in expected.send[told[1]]} - came
+
+    def waiting(self) -> int:
+        """How many alerts are still to be sent, by the database."""
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
+            (count,) = connection.execute(
+                "SELECT count(*) FROM deliveries WHERE state IN ('due', 'sending')"
+            ).fetchone()
+        return int(count)
+
+    def check(self, *, waiting: bool = False, dead: bool = False) -> None:
+        """The history checker on all that happened here."""
+        check_history(self.database, self.expected(), self.arrivals(), waiting=waiting, dead=dead)
+
+
+def rss(name: str, articles: Iterable[Article]) -> bytes:
+    """A feed of these articles, in this order."""
+    entries = "".join(
+        f"<item><guid isPermaLink='false'>{escape(a.guid)}</guid><title>{escape(a.title)}</title>"
+        f"<link>{escape(a.link)}</link><pubDate>{formatdate(1_700_000_000, usegmt=True)}</pubDate>"
+        f"<description>{escape(a.text)}</description></item>"
+        for a in articles
+    )
+    return (
+        "<?xml version='1.0' encoding='utf-8'?><rss version='2.0'><channel>"
+        f"<title>{name}</title><link>https://news.example/</link>{entries}</channel></rss>"
+    ).encode()
