@@ -45,11 +45,13 @@ class Mistake:
     def __str__(self) -> str:
         if not self.source.strip():
             return self.headline
-        return f"{self.headline}\n    {self.source.rstrip()}\n    {self._caret()}"
+        begin = max(self.column - 1 - _SHOWN, 0)
+        shown = self.source[begin : self.column - 1 + _SHOWN].rstrip()
+        before = "".join("\t" if c == "\t" else " " for c in self.source[begin : self.column - 1])
+        return f"{self.headline}\n    {shown}\n    {before}^"
 
-    def _caret(self) -> str:
-        before = self.source[: self.column - 1]
-        return "".join("\t" if c == "\t" else " " for c in before) + "^"
+
+_SHOWN = 100  # characters of a long line on either side of the caret
 
 
 class RuleErrors(ValueError):  # noqa: N818 - it holds many

@@ -122,10 +122,12 @@ class Phrase:
     tail: str = ""
     written: str = field(default="", compare=False)
 
-    def places(self, text: Text) -> list[Place]:
+    def places(self, text: Text) -> Iterator[Place]:
         """Where it stands in the text, in order."""
-        found = (self._at(text, first) for first in self.words[0].candidates(text))
-        return [place for place in found if place]
+        for first in self.words[0].candidates(text):
+            place = self._at(text, first)
+            if place:
+                yield place
 
     def _at(self, text: Text, first: int) -> Place | None:
         last = first + len(self.words) - 1
@@ -165,7 +167,7 @@ class Window:
     width: int
     written: str = field(default="", compare=False)
 
-    def places(self, text: Text) -> list[Place]:
+    def places(self, text: Text) -> Iterator[Place]:
         """The parts that stand in such a window, one place a part."""
         found = self._found(text)
         firsts = sorted(found)
@@ -182,7 +184,7 @@ class Window:
             }
             if _each_has_its_own(len(self.parts), inside):
                 near.update(place for there in inside.values() for place in there.values())
-        return sorted(near)
+        yield from sorted(near)
 
     def _found(self, text: Text) -> dict[int, dict[int, Place]]:
         """First word -> part -> its place."""
@@ -218,15 +220,15 @@ class Pattern:
     regex: Regex = field(compare=False, repr=False)
     written: str = field(default="", compare=False)
 
-    def places(self, text: Text) -> list[Place]:
+    def places(self, text: Text) -> Iterator[Place]:
         """Where it stands, in order."""
         if self.cased:
-            found = list(self.regex.finditer(text.original))
-        elif self.regex.search(text.folded):
-            found = [text.unfolded(*span) for span in self.regex.finditer(text.folded)]
+            for start, end in self.regex.finditer(text.original):
+                yield Place(*text.words_at(start, end), start, end)
         else:
-            found = []
-        return [Place(*text.words_at(start, end), start, end) for start, end in found]
+            for start, end in self.regex.finditer(text.folded):
+                origin = text.unfolded(start, end)
+                yield Place(*text.words_at(*origin), *origin)
 
     def is_value(self, value: Value) -> bool:
         """Is it in a value that is compared whole?"""
@@ -498,7 +500,7 @@ def _leaf_holds(leaf: Leaf, fields: tuple[str, ...], reading: Reading) -> bool:
                 leaf.is_value(value) for value in reading.values(name)
             ):
                 return True
-        elif not isinstance(leaf, Whole) and leaf.places(reading.text(name)):
+        elif not isinstance(leaf, Whole) and any(leaf.places(reading.text(name))):
             return True
     return False
 

@@ -80,23 +80,23 @@ def after_bracket(rest: str) -> tuple[str, str] | None:
 
 
 _ALONE = {
-    "&": "AND",
-    "&&": "AND",
-    "+": "AND",
-    "-": "NOT",
-    "!": "NOT",
-    "||": "OR",
-    "/": "OR",
-    "!=": "NOT",
-    "==": "title:",
-    "=~": "/.../",
-    "!~": "NOT /.../",
+    "&": "write AND",
+    "&&": "write AND",
+    "+": "leave it out: terms side by side must all be there",
+    "-": "write NOT",
+    "!": "write NOT to exclude a term, = for exactly its letters",
+    "||": "write OR",
+    "/": "write OR",
+    "!=": "write NOT",
+    "==": "write title:putin",
+    "=~": "write title:/putin/",
+    "!~": "write NOT title:/putin/",
 }
 
 
 def _alone(word: str) -> tuple[str, str] | None:
-    ours = _ALONE.get(word)
-    return (f"{word} is not an operator here", f"write {ours}") if ours else None
+    hint = _ALONE.get(word)
+    return (f"{word} is not an operator here", hint) if hint else None
 
 
 def _proximity(word: str) -> tuple[str, str] | None:
@@ -150,7 +150,7 @@ def _comparing(word: str) -> tuple[str, str] | None:
     found = _COMPARES.match(word)
     if not found or (found[2] == "=" and found[1].lower() not in FIELDS and found[0] != word):
         return None
-    return f"{found[2]} in {word} is not an operator here", "write title:putin, -title:putin"
+    return f"{found[2]} in {word} is not an operator here", "write title:putin"
 
 
 _LEADING = {

@@ -16,7 +16,7 @@ and its depth is bounded by the limit of brackets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -75,10 +75,14 @@ def mistake_in(expression: str, message: str, hint: str, offset: int) -> Mistake
 
 
 class Entry(NamedTuple):
-    """One term of a group: what to look for, and how it was written (not for a regex)."""
+    """One term of a group: what to look for, and how it was written (not for a regex).
 
-    leaf: Leaf
+    Instead of a leaf it may have a ``fault`` that matters only where words are looked for.
+    """
+
+    leaf: Leaf | None
     written: Written | None
+    fault: TermError | None = None
 
 
 Groups = Mapping[str, tuple[Entry, ...] | None]
@@ -117,8 +121,8 @@ class _Reader:
         self.used: set[str] = set()
         self._plain = plain(expression)
         self._groups = groups
-        self._tokens: list[Token] = []
-        self._at = 0
+        self._tokens: Iterator[Token] = iter(())
+        self._next = Token("end", 0, 0)
         self._depth = 0
         self._terms = 0
         self._fields: tuple[str, ...] = ANYWHERE
@@ -127,19 +131,17 @@ class _Reader:
 
     def read(self) -> Node | None:
         try:
-            self._tokens = list(tokens(self.expression, self._plain, self.faults))
+            self._tokens = tokens(self.expression, self._plain, self.faults)
+            self._next = next(self._tokens)
             root = self._either("")
             self._expect_end()
         except _Stop:
             return None
+        except TermError as fault:
+            self.faults.append(fault)
+            return None
         if not self.faults:
             self._check_need(root)
-        if self._terms > MOST_TERMS:
-            self._note(
-                f"a rule of {self._terms:,} terms with its groups; the limit is {MOST_TERMS:,}",
-                "divide it into several rules",
-                0,
-            )
         return root
 
     def _check_need(self, root: Node) -> None:
@@ -168,14 +170,22 @@ class _Reader:
 
     # Tokens.
 
-    @property
-    def _next(self) -> Token:
-        return self._tokens[self._at]
-
     def _take(self) -> Token:
-        token = self._tokens[self._at]
-        self._at += 1
+        """The next token; the one after it is looked at already."""
+        if len(self.faults) >= _MOST_MISTAKES:
+            raise _Stop
+        token = self._next
+        self._next = next(self._tokens)
         return token
+
+    def _count(self, terms: int, token: Token) -> None:
+        self._terms += terms
+        if self._terms > MOST_TERMS:
+            raise self._stop(
+                f"more than {MOST_TERMS:,} terms in a rule with its groups",
+                "divide it into several rules",
+                token.start,
+            )
 
     def _word(self, token: Token) -> str:
         return self.expression[token.start : token.end]
@@ -284,10 +294,18 @@ class _Reader:
             if token.kind == "end":
                 place = len(self.expression.rstrip())
             hint = ""
+            if after == token.kind == "|":
+                return self._stop("|| is not an operator here", "write | or OR", token.start - 1)
             if token.kind in ("NOT", "-") and after.startswith(("NEAR", "ONEAR")):
                 return self._stop(
                     f"NOT cannot be an operand of {after}",
                     "write terms, or terms joined by OR in brackets",
+                    token.start,
+                )
+            if token.kind in ("NOT", "-") and after.endswith(":"):
+                return self._stop(
+                    f"NOT stands before a field, not after {after}",
+                    f"write NOT {after}...",
                     token.start,
                 )
             if after == "NOT" and token.kind in ("NEAR", "ONEAR"):
@@ -361,7 +379,7 @@ class _Reader:
         different = tuple(dict.fromkeys(children))
         if not 1 <= token.number <= len(different):
             self._note(
-                f"{name} has a list of {len(different)} different ones",
+                f"{name} has {len(different)} different ones in its list",
                 "ask for at least 1 and at most all of them",
                 token.start,
             )
@@ -395,7 +413,7 @@ class _Reader:
     # Terms.
 
     def _term(self, token: Token) -> Node:
-        self._terms += 1
+        self._count(1, token)
         try:
             leaf = self._leaf(token)
         except TermError as fault:
@@ -439,7 +457,7 @@ class _Reader:
             return _UNKNOWN
         if entries is None:
             return _UNKNOWN
-        self._terms += len(entries)
+        self._count(len(entries), token)
         try:
             leaves = tuple(self._entry(entry, token) for entry in entries)
         except TermError as fault:
@@ -448,9 +466,13 @@ class _Reader:
         return Group(name, leaves, self._fields, token.start, token.end)
 
     def _entry(self, entry: Entry, token: Token) -> Leaf:
-        if self._field not in WHOLE or entry.written is None:
-            return entry.leaf
-        return read_whole(entry.written._replace(offset=token.start), self._field)
+        if self._field in WHOLE and entry.written:
+            return read_whole(entry.written._replace(offset=token.start), self._field)
+        if entry.leaf is None:
+            told = entry.fault.message if entry.fault else ""
+            hint = f"entries like it belong into fields of whole values, domain:@{token.group}"
+            raise TermError(f"group @{token.group}: {told}", hint, offset=token.start)
+        return entry.leaf
 
     def _skipped(self, token: Token) -> Node:
         del token  # its fault is noted
