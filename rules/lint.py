@@ -134,21 +134,16 @@ def _stems(node: Node, languages: Collection[str]) -> Iterator[_Told]:
     name, or in one of the feeds'."""
     named = set(_languages(node)) or {words.language(lang) for lang in languages}
     for term in _terms(node):
-        for word in _words(term.leaf):
-            if word.compare != "stem":
-                continue
+        for word in islice((w for w in _words(term.leaf) if w.compare == "stem"), 1):
             spoken = _spoken(word.surface)
-            without = sorted(
-                lang for lang in ({spoken} if spoken else named) if lang and not _has_stems(lang)
-            )
+            langs = sorted({spoken} if spoken else named - {""})
+            without = ", ".join(lang for lang in langs if not words.has_stemmer(lang))
             if without:
-                found = f"~{word.surface} finds the word itself only"
-                why = f"there is no stemmer for {', '.join(without)}"
-                yield term.start, f"{found}: {why}", f"write {word.surface}* for its endings"
-
-
-def _has_stems(lang: str) -> bool:
-    return words.has_stemmer(lang)
+                found = f"{term.leaf.written} finds the word itself only"
+                hint = f"write {word.surface}* for its endings"
+                if words.is_spaceless(word.surface):
+                    hint = "its characters are found without ~"
+                yield term.start, f"{found}: there is no stemmer for {without}", hint
 
 
 def _spoken(word: str) -> str:
@@ -307,7 +302,7 @@ def _of_groups(
             mistake = Mistake(f"no rule uses group @{name}", rule=f"@{name}")
             yield mistake
         for index, entry in enumerate(resolved.own[name]):
-            if entry is None:
+            if entry is None or entry.leaf is None:
                 continue
             for word in islice(short_wildcards(entry.leaf), 1):
                 message, hint = short_wildcard(entries[index], word)
