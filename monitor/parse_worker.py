@@ -12,6 +12,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from math import ceil
 from pathlib import Path
@@ -69,7 +70,7 @@ def _belong_to(parent: int) -> None:
     """Die when the parent does, and only then: systemd and Ctrl-C signal the whole group."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit(resource.RLIMIT_CORE, 0, 0)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before we asked to be told
         sys.exit(0)
@@ -92,16 +93,27 @@ def _reader() -> Callable[[ParseTask], ParseResult]:
 
 
 def _allow_memory(megabytes: int) -> None:
-    limit = megabytes << 20
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    _limit(resource.RLIMIT_AS, megabytes << 20, megabytes << 20)
 
 
 def _allow_time(seconds: int) -> None:
     """So many more seconds of CPU; the limit counts those of the whole process."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    until = ceil(usage.ru_utime + usage.ru_stime) + seconds
-    _, most = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (until, most))
+    _limit(resource.RLIMIT_CPU, ceil(usage.ru_utime + usage.ru_stime) + seconds)
+
+
+def _limit(what: int, soft: int, hard: int | None = None) -> None:
+    """Set a limit, within those that this process was born with.
+
+    Where a sandbox forbids it, feeds are read all the same: the pool's wall time and the memory
+    of the service bound them too.
+    """
+    _, most = resource.getrlimit(what)
+    if most != resource.RLIM_INFINITY:
+        soft = min(soft, most)
+        hard = most if hard is None else min(hard, most)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(what, (soft, most if hard is None else hard))
 
 
 def _next_task(pipe: BinaryIO) -> bytes | None:
