@@ -31,6 +31,7 @@ FUNCTIONS = {
     "phrase": '"gas pipeline"',
     "near": "a NEAR/10 b",
     "onear": "a ONEAR/10 b",
+    "around": "a NEAR/5 b",
     "atl": "ATLEAST/2 (a, b, c)",
 }
 
