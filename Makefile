@@ -16,7 +16,7 @@ demo: $(VENV)/run ## the whole daemon on a small news site of its own; KEEP=1 go
 	@$(BIN)/wirewatch demo $(if $(KEEP),--keep)
 
 test: $(VENV)/dev ## all tests
-	@$(BIN)/pytest -q -n $(WORKERS) $(ARGS)
+	@$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup $(ARGS)
 
 check: $(VENV)/dev ## style, types, architecture
 	$(BIN)/ruff format --check .

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, make_url
@@ -23,7 +24,18 @@ _PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_ti
 
 
 class DatabaseError(Exception):
-    """The database cannot be used; the message names it and the next step."""
+    """The database cannot be used; the message names it and the next step.
+
+    ``passes``: the cause may go by itself (a full disk, a lock), so starting again later may work.
+    """
+
+    def __init__(self, message: str, *, passes: bool = False) -> None:
+        super().__init__(message)
+        self.passes = passes
+
+
+_STAYS = ("not a database", "malformed", "unable to open", "readonly", "no such")
+_LOCK_PATIENCE = 1.0
 
 
 def open_engine(url: str, *, reader: bool = False) -> Engine:
@@ -74,9 +86,18 @@ def prepare(url: str) -> None:
         if version != HEAD:
             _migrate(engine)
     except sa.exc.DatabaseError as error:
-        raise DatabaseError(f"{file or url}: {error.orig}") from error
+        raise told(error, url) from error
     finally:
         engine.dispose()
+
+
+def told(error: sa.exc.DatabaseError, url: str) -> DatabaseError:
+    """What the database said, in one line that names it."""
+    said = str(error.orig)
+    return DatabaseError(
+        f"{database_file(url) or make_url(url).render_as_string()}: {said}",
+        passes=not any(words in said for words in _STAYS),
+    )
 
 
 def _check_writable(file: Path) -> None:
@@ -131,19 +152,35 @@ def exclusive_lock(url: str) -> Iterator[None]:
         return
     _check_writable(file)
     lock = file.with_name(file.name + ".lock")
-    with lock.open("a+") as handle:
+    try:
+        handle = lock.open("a+")
+    except OSError as error:
+        raise DatabaseError(f"{lock}: {error.strerror}", passes=True) from error
+    with handle:
+        _lock(handle, file)
+        with suppress(OSError):  # the pid is a courtesy; a full disk must not stop the start
+            handle.truncate(0)
+            handle.write(str(os.getpid()))
+            handle.flush()
+        yield
+
+
+def _lock(handle: IO[str], file: Path) -> None:
+    """`held` asks with a lock of its own for a moment: a refusal is final only after a second."""
+    deadline = time.monotonic() + _LOCK_PATIENCE
+    while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            if time.monotonic() < deadline:
+                time.sleep(0.05)
+                continue
             handle.seek(0)
             holder = handle.read(20).strip() or "unknown"
             raise DatabaseError(
                 f"{file}: another wirewatch (pid {holder}) runs on this database; stop it first"
             ) from None
-        handle.truncate(0)
-        handle.write(str(os.getpid()))
-        handle.flush()
-        yield
+        return
 
 
 def held(url: str) -> bool:

@@ -222,6 +222,7 @@ class Poller:
                 content_type=answer.content_type,
                 lang=feeds[0].lang,
                 source=feeds[0].source,
+                now=self._clock(),
             )
         )
         if isinstance(parsed, Parsed) and parsed.cut:  # B8: the rest is to be asked for again

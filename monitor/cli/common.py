@@ -7,6 +7,7 @@ operator's mistake; 78 (`run` only) a configuration the daemon cannot start with
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -19,17 +20,19 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from monitor.config import Config
+    from rules import RuleErrors
 
 NO = 1
 MISTAKE = 2
 CANNOT_START = 78
+TRY_LATER = 75
 
 ConfigPath = Annotated[
     Path | None,
     typer.Option(
         "-c",
         "--config",
-        help="Configuration: a directory or a file. [/etc/wirewatch, else ./wirewatch.yaml]",
+        help="Configuration: a directory or a file; else /etc/wirewatch, else ./wirewatch.yaml.",
         show_default=False,
     ),
 ]
@@ -39,15 +42,19 @@ Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so man
 
 def config_path(given: Path | None) -> Path:
     """Where the configuration is; exits with a mistake where there is none."""
-    if given is not None:
-        return given
-    for place in (Path("/etc/wirewatch"), Path("wirewatch.yaml")):
-        if place.exists():
-            return place
+    found = given or usual_place()
+    if found is not None:
+        return found
     return fail(
         "no configuration: neither /etc/wirewatch nor ./wirewatch.yaml exists; "
         "name one with -c, or write a first one with: wirewatch init DIR"
     )
+
+
+def usual_place() -> Path | None:
+    """The configuration that is read when none is named; None where there is none."""
+    places = (Path("/etc/wirewatch"), Path("wirewatch.yaml"))
+    return next((place for place in places if place.exists()), None)
 
 
 def load_config(given: Path | None, *, code: int = MISTAKE) -> Config:
@@ -58,14 +65,23 @@ def load_config(given: Path | None, *, code: int = MISTAKE) -> Config:
     try:
         return load(config_path(given))
     except RuleErrors as errors:
-        for mistake in errors.mistakes:
-            typer.echo(str(mistake), err=True)
+        _say_all(errors)
         raise typer.Exit(code) from None
+
+
+def _say_all(errors: RuleErrors) -> None:
+    """Every mistake: with its line and caret to people, as a line of priority 3 to the journal."""
+    for mistake in errors.mistakes:
+        typer.echo(_to_journal(mistake.headline) or str(mistake), err=True)
+
+
+def _to_journal(line: str) -> str:
+    return f"<3>{line}" if "JOURNAL_STREAM" in os.environ else ""
 
 
 def fail(message: str, code: int = MISTAKE) -> NoReturn:
     """One unwrapped line to stderr, and the exit code."""
-    typer.echo(message, err=True)
+    typer.echo(_to_journal(message) or message, err=True)
     raise typer.Exit(code)
 
 

@@ -13,9 +13,11 @@ from monitor.cli.common import ConfigPath, fail, load_config
 def command(config: ConfigPath = None) -> None:
     """Poll what is due (a new feed at once), deliver what is due, and end with 0. Feeds and sends
     that fail are state, shown by `feeds` and `deliveries`, not an error of this command."""
+    import sqlalchemy as sa
+
     from monitor import daemon
     from monitor.config import require_contact
-    from monitor.database import DatabaseError
+    from monitor.database import DatabaseError, told
     from monitor.logs import Redactor, set_up
     from rules import RuleErrors
 
@@ -31,6 +33,8 @@ def command(config: ConfigPath = None) -> None:
         fail(str(errors))
     except DatabaseError as error:
         fail(str(error))
+    except sa.exc.DatabaseError as error:
+        fail(str(told(error, checked.database)))
 
 
 @contextmanager

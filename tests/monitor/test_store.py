@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +16,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlmodel import SQLModel
 
-from monitor.database import DatabaseError, exclusive_lock, held, open_engine, prepare
+from monitor.database import (
+    DatabaseError,
+    database_file,
+    exclusive_lock,
+    held,
+    open_engine,
+    prepare,
+    told,
+)
 from monitor.ids import new_id
 from monitor.store import ClaimedDelivery, ConfiguredFeed, NewDelivery, Store
 
@@ -324,3 +334,23 @@ def test_ids_sort_by_the_time_they_were_made() -> None:
     assert len(set(made)) == 50
     assert [id_[:8] for id_ in made] == sorted(id_[:8] for id_ in made)
     assert {(id_[14], id_[19] in "89ab") for id_ in made} == {("7", True)}
+
+
+def test_a_look_at_the_lock_does_not_keep_a_daemon_from_starting(url: str) -> None:
+    prepare(url)
+    with exclusive_lock(url):
+        pass
+    lock = Path(f"{database_file(url)}.lock")
+    with lock.open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        threading.Timer(0.2, lambda: fcntl.flock(looking, fcntl.LOCK_UN)).start()
+        with exclusive_lock(url):
+            assert held(url)
+
+
+def test_a_full_disk_passes_and_a_broken_file_does_not(url: str) -> None:
+    full = sa.exc.OperationalError("", {}, sqlite3.OperationalError("database or disk is full"))
+    broken = sa.exc.DatabaseError("", {}, sqlite3.DatabaseError("file is not a database"))
+    assert told(full, url).passes
+    assert str(told(full, url)) == f"{database_file(url)}: database or disk is full"
+    assert not told(broken, url).passes
