@@ -20,6 +20,7 @@ COMMANDS = {
     "demo": "The whole daemon on a small news site of its own, in under a minute.",
     "init": "Write a commented starter configuration.",
     "check": "Check the configuration and run the examples of its rules.",
+    "match": "Which lines of a file an expression, or a folder of rules, matches.",
     "hits": "What matched, newest first.",
     "deliveries": "What was and will be sent; revive what failed.",
     "feeds": "How each feed is doing and when it is polled next.",
@@ -51,7 +52,7 @@ def _app(words: Sequence[str]) -> typer.Typer:
         elif name in _GROUPS:
             app.add_typer(_module(name).app, name=name, help=sentence)
         else:
-            app.command(name, help=sentence)(_module(name).command)
+            app.command(name)(_module(name).command)  # its docstring says more than the sentence
     return app
 
 

@@ -1,0 +1,112 @@
+"""What people read: matched words in colour in a terminal, between asterisks where it is piped."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import typer
+
+if TYPE_CHECKING:
+    from alerts.message import Text
+    from rules import Document, Span
+
+_LONGEST_TITLE = 300
+_AROUND = ("summary", "content", "author", "source", "url")
+_STYLES = {
+    "": "",
+    "match": "bold yellow",
+    "name": "bold",
+    "aside": "dim",
+    "true": "green",
+    "false": "red",
+}
+
+
+class Ink(NamedTuple):
+    """A piece of a line and how it looks: a key of `_STYLES`. The text is clean."""
+
+    text: str
+    style: str = ""
+
+
+class Paper:
+    """Lines on stdout, each whole at once: coloured for a terminal, plain elsewhere."""
+
+    def __init__(self) -> None:
+        self._console = None
+        if sys.stdout.isatty():
+            from rich.console import Console
+
+            self._console = Console(highlight=False, markup=False, soft_wrap=True)
+
+    def line(self, *pieces: Ink) -> None:
+        """One line; matched words are marked."""
+        if self._console is None:
+            sys.stdout.write("".join(map(_plain, pieces)) + "\n")
+            return
+        from rich.text import Text as Coloured
+
+        line = Coloured.assemble(*((piece.text, _STYLES[piece.style]) for piece in pieces))
+        self._console.print(line)
+
+
+def _plain(piece: Ink) -> str:
+    return f"*{piece.text}*" if piece.style == "match" else piece.text
+
+
+def headline(document: Document, spans: Collection[Span]) -> list[Ink]:
+    """The title with its matched words marked; of a long one, or where there is none, a piece."""
+    from alerts.text import clean, cut
+
+    if document.title.strip() and len(document.title) <= _LONGEST_TITLE:
+        return _inks(_marked(document.title, "title", spans))
+    if document.title.strip():
+        found = _pieces({"title": document.title}, spans, most=1)
+        return found[0][1] if found else [Ink(cut(clean(document.title), _LONGEST_TITLE))]
+    if any(span.field in _AROUND for span in spans):
+        return [Ink("(no title)", "aside")]
+    text = document.summary if document.summary.strip() else document.content
+    return [Ink("(no title) ", "aside"), Ink(cut(clean(text), 80))]
+
+
+def excerpts(document: Document, spans: Collection[Span]) -> list[tuple[str, list[Ink]]]:
+    """(field, piece of it) around matched words, the title's left out."""
+    return _pieces({name: getattr(document, name) for name in _AROUND}, spans, most=3)
+
+
+def _pieces(
+    texts: dict[str, str], spans: Collection[Span], *, most: int
+) -> list[tuple[str, list[Ink]]]:
+    from alerts.excerpts import excerpts_of
+
+    found = excerpts_of(texts, spans, skip=(), most=most)
+    return [(piece.field, _inks(_marked(piece.text, piece.field, piece.spans))) for piece in found]
+
+
+def _marked(text: str, field: str, spans: Iterable[object]) -> Text:
+    from alerts import Span
+    from alerts.message import marked
+
+    places = (Span(s.field, s.start, s.end, s.term) for s in spans)  # type: ignore[attr-defined] # either package's spans
+    return marked(text, (span for span in places if span.field == field))
+
+
+def _inks(text: Text) -> list[Ink]:
+    return [Ink(run.text, "match" if run.marked else "") for run in text]
+
+
+@contextmanager
+def until_nobody_reads() -> Iterator[None]:
+    """End quietly when whoever reads our output leaves, as ``| head`` does."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit from None
