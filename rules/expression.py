@@ -10,7 +10,6 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Literal, NamedTuple
 
 from rules import text as words
@@ -74,13 +73,13 @@ class Word:
         """Is it the text's word at ``index``?"""
         if self.compare == "exact":
             return self._has(words.exact(text.surfaces[index]), words.exact(self.surface))
-        if self.compare == "stem" and words.stem(text.surfaces[index], text.lang) == words.stem(
-            self.surface, text.lang
-        ):
-            return True
         if self.accents and text.lang == "vi":
             return self._has(words.accented(text.surfaces[index]), self.accents)
-        return self._has(text.normals[index], self.normal)
+        if self._has(text.normals[index], self.normal):
+            return True
+        return self.compare == "stem" and words.stem(text.surfaces[index], text.lang) == words.stem(
+            self.surface, text.lang
+        )
 
     def _has(self, form: str, letters: str) -> bool:
         match self.how:
@@ -369,10 +368,6 @@ class Reading:
                 whole_value(raw) for raw in _raw_values(self.document, name)
             )
         return found
-
-    @cached_property
-    def lang(self) -> str:
-        return words.language(self.document.lang)
 
 
 def whole_value(raw: str) -> Value:

@@ -6,11 +6,11 @@ import re
 
 from rules.expression import FIELDS
 
-_DISTANCE = re.compile(r"(?i)(n?o?near|w|pre|p|n|adj|within|onear)(/?)(\d+)([a-z]*)$")
+_DISTANCE = re.compile(r"(?i)((?:not)?o?near|w|pre|p|n|adj|within)(/?)(\d*)([a-z]*)$")
 _SAME_PART = re.compile(r"(?i)(?:w|pre)/(?:s|p|seg|sent|para)$")
 _AT_LEAST = re.compile(r"(?i)atleast(/?)(\d*)(.*)$")
 _AND_NOT = re.compile(r"(?i)(?:and|but)[_-]?not$")
-_SUSPECT = re.compile(r"(?i)n?o?near|adj|within|atleast|andnot|butnot|xor|exc")
+_SUSPECT = re.compile(r"(?i)(?:not)?o?near|adj|within|atleast|andnot|butnot|xor|exc")
 _FUZZY = re.compile(r"(.+?)~([\d.]*)$")
 _BOOST = re.compile(r"(.+?)\^[\d.]*$")
 _LETTER = r"[^\W\d_]"
@@ -107,9 +107,13 @@ def _proximity(word: str) -> tuple[str, str] | None:
     if not found:
         return None
     name, slash, distance, suffix = found[1].upper(), found[2], found[3], found[4]
+    if name.startswith("NOT"):
+        return f"{word} is not an operator here", f"write a NOT (a NEAR/{distance or 10} b)"
+    if not distance:
+        return None
     if not slash and (name in {"W", "P", "N"} or (name == "PRE" and not suffix)):
         return None  # P5 and W3 are names
-    ordered = name in {"PRE", "P", "ONEAR"} or suffix.lower() == "f"
+    ordered = name in {"PRE", "P", "ADJ", "ONEAR"} or suffix.lower() == "f"
     ours = f"{'ONEAR' if ordered else 'NEAR'}/{int(distance[:9])}"
     return f"{word} is not an operator here", f"write {ours}"
 

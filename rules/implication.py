@@ -141,7 +141,12 @@ def word_implies(one: Word, other: Word) -> bool:
         return True
     match other.compare:
         case "stem":
-            return one.how == "is" and one.compare != "stem" and one.normal == other.normal
+            return (
+                one.how == "is"
+                and one.compare != "stem"
+                and one.normal == other.normal
+                and other.accents in ("", one.accents)
+            )
         case "exact":
             return one.compare == "exact" and _within(
                 words.exact(one.surface), one.how, words.exact(other.surface), other.how

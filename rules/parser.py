@@ -34,11 +34,12 @@ from rules.expression import (
     Node,
     Not,
     Or,
+    Pattern,
     Phrase,
     Term,
     needless,
 )
-from rules.remarks import Names, Remark, short_wildcard, short_wildcards
+from rules.remarks import Names, Remark, odd_regex, short_wildcard, short_wildcards
 from rules.terms import TermError, Written, read_regex, read_whole, read_words
 from rules.tokens import Token, plain, short, tokens
 
@@ -420,6 +421,9 @@ class _Reader:
             self.faults.append(fault)
             return _UNKNOWN
         self._ask(token)
+        odd = odd_regex(self._word(token), leaf) if isinstance(leaf, Pattern) else None
+        if odd:
+            self._remark(*odd, token.start)
         for word in short_wildcards(leaf):
             self._remark(*short_wildcard(self._word(token), word), token.start)
         return Term(leaf, self._fields, token.start, token.end)

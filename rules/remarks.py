@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from rules import text as words
-from rules.expression import Leaf, Node, Phrase, Term, Window, Word
+from rules.expression import Leaf, Node, Pattern, Phrase, Term, Window, Word
 from rules.tokens import Token, short
 
 
@@ -76,3 +77,24 @@ def short_wildcard(written: str, word: Word) -> tuple[str, str]:
         f"{short(written)} finds every word that {_WHERE[word.how]} {word.surface}",
         "write 4 letters or more if you can",
     )
+
+
+_ASCII_ONLY = re.compile(r"(?<!\\)(?:\\\\)*(\\[bBwWdD])")
+
+
+def odd_regex(written: str, pattern: Pattern) -> tuple[str, str] | None:
+    """What the linter says of an expression that cannot find the letters it names."""
+    letters = [c for c in pattern.pattern if not c.isascii() and c.isalpha()]
+    found = _ASCII_ONLY.search(pattern.pattern)
+    if letters and found:
+        return (
+            f"{found[1]} in {short(written)} knows ASCII only",
+            "write \\pL for a letter and \\pN for a digit of every script",
+        )
+    gone = next((c for c in letters if words.normal(c) != c.casefold()), "")
+    if gone and not pattern.cased:
+        return (
+            f"{short(written)} looks for {gone}, which the normalised text never holds",
+            f"write {words.normal(gone)}, or {short(written)}c for the original text",
+        )
+    return None

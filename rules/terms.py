@@ -195,7 +195,7 @@ def _word(term: Written, surface: str, *, open_before: bool, open_after: bool) -
         compare = "exact" if term.mark == "=" else "stem"
     normal = words.normal(surface)
     accents = ""
-    if compare == "normal" and not surface.isascii():
+    if compare != "exact" and not surface.isascii():
         accented = words.accented(surface)
         accents = accented if accented != normal else ""
     return Word(surface, normal, how, compare, accents)

@@ -49,7 +49,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
-_OPERATOR = re.compile(r"(N?O?NEAR|ATLEAST)/(\d+)$")
+_OPERATOR = re.compile(r"(O?NEAR|ATLEAST)/(\d+)$")
 _PLAIN_OPERATORS = frozenset({"AND", "OR", "NOT", "NEAR", "ONEAR"})
 
 
@@ -69,17 +69,20 @@ class Token(NamedTuple):
 
 
 def tokens(expression: str, text: str, faults: list[TermError]) -> Iterator[Token]:
-    """The tokens of an expression; ``text`` is its plain form."""
+    """The tokens of an expression; ``text`` is its plain form.
+
+    What is wrong with one token is added to ``faults``, and cutting goes on.
+
+    Raises:
+        TermError: it cannot go on.
+    """
     position, stop = 0, len(text.rstrip(" "))
     while position < stop:
         found = _TOKEN.match(text, position)
         kind = found.lastgroup if found else None
         if found is None or kind is None or kind == "quote":
             start = stop - len(text[position:stop].lstrip(" "))
-            faults.append(
-                TermError('" is never closed', 'write " after the last word', offset=start)
-            )
-            break
+            raise TermError('" is never closed', 'write " after the last word', offset=start)
         position = found.end()
         start = found.start(kind)
         try:

@@ -164,6 +164,22 @@ def warnings(expression: str, **terms: list[str]) -> list[tuple[int, str, str]]:
                 )
             ],
         ),
+        (
+            r"/\bгаз/ OR /Zürich/",
+            [
+                (
+                    1,
+                    r"\b in /\bгаз/ knows ASCII only",
+                    r"write \pL for a letter and \pN for a digit of every script",
+                ),
+                (
+                    12,
+                    "/Zürich/ looks for ü, which the normalised text never holds",
+                    "write u, or /Zürich/c for the original text",
+                ),
+            ],
+        ),
+        (r"/Zürich/c OR /\bgas/ OR /газ/", []),
         ("lang:ru AND ~газ", []),
         ("~газ", []),
     ],

@@ -254,6 +254,13 @@ def mistakes(expression: str, **terms: list[str]) -> tuple[Mistake, ...]:
         ("a && b", 3, "&& is not an operator here", "write AND"),
         ("a || b", 3, "|| is not an operator here", "write | or OR"),
         (
+            "a NOTNEAR/5 b",
+            3,
+            "NOTNEAR/5 is not an operator here",
+            "write a NOT (a NEAR/5 b)",
+        ),
+        ("a ADJ5 b", 3, "ADJ5 is not an operator here", "write ONEAR/5"),
+        (
             "a + b",
             3,
             "+ is not an operator here",

@@ -176,6 +176,7 @@ def test_signs_inside_a_term_must_be_there_too(
         # Vietnamese
         ("khí", "vi", "khi nào có khí", ["khí"]),
         ("khi", "vi", "khi nào có khí", ["khi", "khí"]),
+        ("~khí", "vi", "khi nào có khí", ["khí"]),
         ("khí*", "vi", "khíx khix", ["khíx"]),
         ("khí", "en", "khi", ["khi"]),
         ("đông", "vi", "dong, Đông", ["Đông"]),
