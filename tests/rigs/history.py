@@ -149,6 +149,12 @@ def check_history(
     assert not faults, f"{len(faults)} faults:\n" + "\n".join(faults[:40])
 
 
+def stored_links(database: Path) -> set[str]:
+    """The links of the articles that are stored."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        return {link for (link,) in connection.execute("SELECT url FROM items")}
+
+
 def _broken(connection: sqlite3.Connection) -> Iterator[str]:
     for (answer,) in connection.execute("PRAGMA integrity_check"):
         if answer != "ok":

@@ -12,18 +12,19 @@ holds all that was published in it. The rules are `RULES`; every rule is told on
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from email.utils import formatdate
 from html import escape
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rigs.history import (
     Arrival,
     Article,
     Expected,
+    Told,
     chat_arrivals,
     check_history,
     mail_arrivals,
@@ -67,12 +68,19 @@ class Newsroom:
         self.feeds = tuple(f"feed-{number}" for number in range(feeds))
         self.published: list[Article] = []
         self.untold: list[Article] = []
-        self._expected: Expected | None = None
+        self._told: dict[Article, frozenset[Told]] = {}
+        self._arrived: list[Arrival] = []
+        self._seen = dict.fromkeys(CHANNELS, 0)
         self._retry, self._every, self._more, self._channel = retry, every, more, channel
         self.origin = Origin(
             *(f"127.0.{number // 250}.{number % 250 + 1}" for number in range(feeds))
         )
         self.webhook, self.chat, self.mailbox = Receiver(), Receiver(), Mailbox()
+        self._readers: dict[str, tuple[Any, Callable[[], Any]]] = {
+            "siem": (webhook_arrivals, lambda: self.webhook.accepted),
+            "chat": (chat_arrivals, lambda: self.chat.accepted),
+            "desk": (mail_arrivals, lambda: self.mailbox.mails),
+        }
 
     def __enter__(self) -> Self:
         for part in (self.origin, self.webhook, self.chat, self.mailbox):
@@ -125,7 +133,6 @@ rules:
 
     def publish(self, *articles: Article, told: bool = True) -> None:
         """Put articles on top of their feeds. ``told`` False: before the first poll."""
-        self._expected = None
         self.published = [*articles, *self.published]
         if not told:
             self.untold += articles
@@ -144,23 +151,20 @@ rules:
 
     def arrivals(self) -> list[Arrival]:
         """Everything that the receivers took in."""
-        return [
-            *webhook_arrivals("siem", self.webhook.accepted),
-            *chat_arrivals("chat", self.chat.accepted),
-            *mail_arrivals("desk", self.mailbox.mails),
-        ]
+        for channel, (read, taken) in self._readers.items():
+            new = taken()[self._seen[channel] :]
+            self._seen[channel] += len(new)
+            self._arrived += read(channel, new)
+        return list(self._arrived)
 
     def expected(self) -> Expected:
         """What the reference evaluator wants to be told."""
-        if self._expected is None:
-            quiet = set(self.untold)
-            told = [article for article in self.published if article not in quiet]
-            self._expected = Expected(
-                told=matching(told, RULES),
-                send=dict.fromkeys(RULES, CHANNELS),
-                untold=matching(self.untold, RULES),
-            )
-        return self._expected
+        for article in self.published:
+            if article not in self._told:
+                self._told[article] = matching([article], RULES)
+        quiet = frozenset(told for a in self.untold for told in self._told[a])
+        told = frozenset(told for a in self.published for told in self._told[a])
+        return Expected(told - quiet, dict.fromkeys(RULES, CHANNELS), quiet)
 
     def missing(self) -> set[tuple[str, tuple[str, str]]]:
         """(channel, what) of alerts that did not arrive yet."""

@@ -1,0 +1,247 @@
+"""The process dies at every boundary there is on an article's way, one after the other (C1, C2).
+
+A `Fuse` counts the boundaries: each statement and each commit, each answer of the writer thread,
+each request and its answer, each parse. At the n-th it blows: that one and everything after it
+raises `PowerCut`, so that nothing tidies up. A new engine then goes on with the same database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import pytest
+import sqlalchemy as sa
+from rigs.history import Arrival, Article, Expected, check_history, stored_links
+from rigs.newsroom import Newsroom
+from rigs.receiver import Answer, Request, status
+
+from alerts import Alert, Channel, Receipt
+from alerts.registry import make as real_make
+from monitor import daemon, poller
+from monitor.config import load
+from monitor.database import open_engine as real_open_engine
+from monitor.fetch import fetch as real_fetch
+from monitor.logs import Redactor
+from monitor.parse import ParseResult, ParserPool, ParseTask
+from monitor.writer import Writer
+
+P = ParamSpec("P")
+T = TypeVar("T")
+FARTHEST = 400  # an article's way has fewer boundaries; more would mean it never ends
+
+
+class PowerCut(BaseException):
+    """The process is dead: no `except Exception` of ours may go on."""
+
+
+class Fuse:
+    """Blows at the n-th boundary and stays blown; never for n = 0."""
+
+    def __init__(self, n: int = 0) -> None:
+        self.blown = False
+        self.passed: list[str] = []
+        self._n = n
+
+    def pass_by(self, boundary: str) -> None:
+        self.passed.append(boundary)
+        if self.blown or len(self.passed) == self._n:
+            self.blown = True
+            raise PowerCut(boundary)
+
+    async def around(self, what: str, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            self.pass_by(f"before {what}")
+        except PowerCut:
+            work.close()
+            raise
+        try:
+            return await work
+        finally:
+            self.pass_by(f"after {what}")
+
+
+class Clock:
+    """A clock that goes on only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class SharedPool(ParserPool):
+    """One pool for all lives: starting a parser takes longer than the rest of a life."""
+
+    fuse = Fuse()
+
+    async def __aexit__(self, *_: object) -> None:
+        """It stays."""
+
+    async def parse(self, task: ParseTask) -> ParseResult:
+        return await self.fuse.around("the parse", super().parse(task))
+
+
+class Fused:
+    """A channel with a boundary on each side of the send."""
+
+    def __init__(self, channel: Channel, name: str, fuse: Fuse) -> None:
+        self._channel, self._name, self._fuse = channel, name, fuse
+
+    async def send(self, alert: Alert, now: datetime) -> Receipt:
+        return await self._fuse.around(f"a send to {self._name}", self._channel.send(alert, now))
+
+
+class World:
+    """A newsroom and the lives of its engine, one after the other, on one event loop."""
+
+    def __init__(self, news: Newsroom, patch: pytest.MonkeyPatch) -> None:
+        self.news = news
+        self.clock = Clock()
+        self._patch = patch
+        self._pool = SharedPool(workers=1)
+        self._tls = ssl.create_default_context()
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    def _wire(self, fuse: Fuse, patch: pytest.MonkeyPatch) -> None:
+        """Put the fuse into every boundary of the next engine."""
+        self._pool.fuse = fuse
+        patch.setattr(daemon, "ParserPool", lambda: self._pool)
+        patch.setattr(ssl, "create_default_context", lambda: self._tls)
+        patch.setattr(daemon, "open_engine", _fused_engine(fuse))
+        patch.setattr(daemon, "Writer", lambda: FusedWriter(fuse))
+        patch.setattr(daemon, "make", _fused_make(fuse))
+        patch.setattr(poller, "fetch", _fused_fetch(fuse))
+
+    async def live(self, fuse: Fuse) -> bool:
+        """One life, until there is nothing to do any more or the fuse blows; whether it blew."""
+        with self._patch.context() as patch, suppress(PowerCut):
+            self._wire(fuse, patch)
+            config = load(self.news.folder)
+            async with daemon.engine(config, Redactor(), self.clock) as parts:
+                async with asyncio.timeout(60):
+                    while not fuse.blown and not self._quiet():
+                        self.clock.now += timedelta(seconds=1)
+                        await parts.tick()
+                        while parts.poller.running or parts.deliverer.running:  # noqa: ASYNC110 - no event says so
+                            await asyncio.sleep(0.001)
+        return fuse.blown
+
+    def _quiet(self) -> bool:
+        stored = stored_links(self.news.database)
+        return {a.link for a in self.news.published} <= stored and not self.news.waiting()
+
+
+class FusedWriter(Writer):
+    """The writer thread, with a boundary on each side of every question."""
+
+    def __init__(self, fuse: Fuse) -> None:
+        super().__init__()
+        self._fuse = fuse
+
+    async def __call__(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        name = getattr(question, "__name__", "question")
+        return await self._fuse.around(name, super().__call__(question, *args, **kwargs))
+
+
+def _fused_engine(fuse: Fuse) -> Callable[[str], sa.Engine]:
+    def made(url: str) -> sa.Engine:
+        engine = real_open_engine(url)
+        sa.event.listen(
+            engine,
+            "before_cursor_execute",
+            lambda _c, _cursor, statement, *_: fuse.pass_by(
+                f"at {' '.join(statement.split()[:3])}"
+            ),
+        )
+        sa.event.listen(engine, "commit", lambda _c: fuse.pass_by("at a commit"))
+        return engine
+
+    return made
+
+
+def _fused_make(fuse: Fuse) -> Callable[..., Channel]:
+    return lambda kind, name, *rest: Fused(real_make(kind, name, *rest), name, fuse)
+
+
+def _fused_fetch(fuse: Fuse) -> Callable[..., Coroutine[Any, Any, Any]]:
+    return lambda *args, **kwargs: fuse.around("the request", real_fetch(*args, **kwargs))
+
+
+@pytest.fixture
+def news(tmp_path: Path) -> Iterator[Newsroom]:
+    with Newsroom(tmp_path) as made:
+        yield made
+
+
+def articles() -> Iterator[Article]:
+    number = 0
+    while True:
+        number += 1
+        yield Article("feed-0", f"n{number}", f"Xi and Putin met for the {number}. time")
+
+
+def of_what_is_stored(news: Newsroom) -> Expected:
+    """Right after a crash the newest article may not be stored; what is stored must be whole."""
+    stored = stored_links(news.database)
+    expected = news.expected()
+    return Expected(
+        frozenset(told for told in expected.told if told[0] in stored),
+        expected.send,
+        expected.untold,
+    )
+
+
+def refuses_first() -> Callable[[Request], Answer]:
+    """A receiver that is out of order whenever it sees an alert for the first time."""
+    seen: set[bytes] = set()
+
+    def answer(request: Request) -> Answer:
+        new = request.body not in seen
+        seen.add(request.body)
+        return status(500) if new else Answer()
+
+    return answer
+
+
+def test_a_crash_at_any_boundary_costs_at_most_a_repeat_under_the_same_id(
+    news: Newsroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> list[str]:
+        world, articles_ = World(news, monkeypatch), articles()
+        news.chat.default = refuses_first()
+        news.publish(Article("feed-0", "old", "Xi and Putin met long ago"), told=False)
+        assert not await world.live(Fuse())
+        died_at = []
+        for n in range(1, FARTHEST):
+            news.publish(next(articles_))
+            fuse = Fuse(n)
+            if not await world.live(fuse):
+                break
+            died_at.append(fuse.passed[n - 1])
+            check_history(news.database, of_what_is_stored(news), news.arrivals(), waiting=True)
+            assert not await world.live(Fuse())
+            news.check()
+        await world.close()
+        return died_at
+
+    died_at = asyncio.run(scenario())
+    assert len(died_at) < FARTHEST - 1, "the way had no end"
+    assert {"the request", "the parse", "_record", "a send to chat", "_settle"} <= {
+        boundary.removeprefix("before ").removeprefix("after ") for boundary in died_at
+    }
+    assert "at a commit" in died_at
+    assert most_repeats(news.arrivals()) == 2
+
+
+def most_repeats(arrivals: list[Arrival]) -> int:
+    places = [(arrival.channel, arrival.link) for arrival in arrivals]
+    return max(places.count(place) for place in places)
