@@ -232,7 +232,7 @@ def field_hint(name: str) -> str:
         return f"write {name.upper()}/5 for the operator"
     found = _DISTANCE.match(name)
     if found and found[1].lower().endswith("near"):
-        return f"write a NEAR/{int(found[3][:9])} b"
+        return f"write a NEAR/{found[3][:3] or 10} b"
     if re.match(r"repeat\d+$", name):
         return "mentions are not counted; write the term alone"
     return ""

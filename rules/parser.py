@@ -66,13 +66,21 @@ def mistake_in(expression: str, message: str, hint: str, offset: int) -> Mistake
     begin = expression.rfind("\n", 0, offset) + 1
     end = expression.find("\n", offset)
     return Mistake(
-        message=message,
-        hint=hint,
+        message=_brief(message),
+        hint=_brief(hint),
         line=expression.count("\n", 0, offset) + 1,
         column=offset - begin + 1,
         source=expression[begin : end if end >= 0 else len(expression)],
         offset=offset,
     )
+
+
+_LONGEST_TOLD = 240
+
+
+def _brief(told: str) -> str:
+    """A message that cites a very long term, without the middle of it."""
+    return told if len(told) <= _LONGEST_TOLD else f"{told[:120]}…{told[-80:]}"
 
 
 class Entry(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rules import Document, RuleErrors, compile_rules, evaluate
@@ -37,13 +37,15 @@ def mistakes_of(expression: str) -> int:
             assert 1 <= mistake.column <= len(line) + 1
             assert 0 <= mistake.offset <= len(expression)
             assert mistake.source == line
-            assert mistake.message
-            assert str(mistake)
+            assert 0 < len(mistake.message) <= 240
+            assert len(str(mistake)) < 1_000
         return len(errors.mistakes)
     return 0
 
 
+@settings(max_examples=500)
 @given(expressions)
+@example("near:x")
 @example('"' * 3)
 @example("/\\")
 @example("-" * 30)
