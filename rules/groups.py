@@ -10,7 +10,7 @@ from rules import foreign
 from rules.errors import Mistake
 from rules.expression import FIELDS
 from rules.parser import LONGEST, MOST_TERMS, Entry, close_to, mistake_in
-from rules.terms import TermError, Written, read_regex, read_words
+from rules.terms import StrayStarError, TermError, Written, read_regex, read_words
 from rules.tokens import MARKS, plain
 
 _REGEX = re.compile(r"/((?:[^/\\]|\\.)+)/([A-Za-z]*)", re.DOTALL)
@@ -133,7 +133,10 @@ def read_entry(text: str) -> Entry | str:
     mark = MARKS.get(seen[:1], "")
     inner = written[len(mark) :].replace("＊", "*")
     term = Written(written, inner, start, mark)
-    return Entry(read_words(term), term)
+    try:
+        return Entry(read_words(term), term)
+    except StrayStarError as error:
+        return Entry(None, term, error)
 
 
 def _name(written: str, seen: str, start: int) -> str:

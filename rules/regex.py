@@ -90,8 +90,7 @@ def _reason(pattern: str, error: Exception) -> str:
 def _refused_feature(pattern: str, place: str) -> str:
     if place[:1] == "\\" and place[1:2].isdigit():
         return "a back-reference"
-    begin = pattern.find(place) if place else 0
-    for spelling, feature in _REFUSED:
-        if pattern.startswith(spelling, max(begin, 0)):
-            return feature
-    return ""
+    begin = max(pattern.find(place), 0)
+    at_place = (feature for spelling, feature in _REFUSED if pattern.startswith(spelling, begin))
+    anywhere = (feature for spelling, feature in _REFUSED if spelling in pattern)
+    return next(at_place, "") or next(anywhere, "")
