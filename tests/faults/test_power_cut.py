@@ -1,8 +1,9 @@
 """The process dies at every boundary there is on an article's way, one after the other (C1, C2).
 
-A `Fuse` counts the boundaries: each statement and each commit, each answer of the writer thread,
-each request and its answer, each parse. At the n-th it blows: that one and everything after it
-raises `PowerCut`, so that nothing tidies up. A new engine then goes on with the same database.
+A `Fuse` counts the boundaries: both sides of each question to the database and its commit (what
+comes before a commit is undone as one), of each request, of each parse, of each send. At the n-th
+it blows: that one and everything after it raises `PowerCut`, so that nothing tidies up. A new
+engine then goes on with the same database.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from monitor.writer import Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
-FARTHEST = 400  # an article's way has fewer boundaries; more would mean it never ends
+FARTHEST = 300  # an article's way has fewer boundaries; more would mean it never ends
 
 
 class PowerCut(BaseException):
@@ -107,6 +108,7 @@ class World:
         self._patch = patch
         self._pool = SharedPool(workers=1)
         self._tls = ssl.create_default_context()
+        self._config = load(news.folder)
 
     async def close(self) -> None:
         await self._pool.close()
@@ -125,14 +127,13 @@ class World:
         """One life, until there is nothing to do any more or the fuse blows; whether it blew."""
         with self._patch.context() as patch, suppress(PowerCut):
             self._wire(fuse, patch)
-            config = load(self.news.folder)
-            async with daemon.engine(config, Redactor(), self.clock) as parts:
+            async with daemon.engine(self._config, Redactor(), self.clock) as parts:
                 async with asyncio.timeout(60):
                     while not fuse.blown and not self._quiet():
                         self.clock.now += timedelta(seconds=1)
                         await parts.tick()
                         while parts.poller.running or parts.deliverer.running:  # noqa: ASYNC110 - no event says so
-                            await asyncio.sleep(0.001)
+                            await asyncio.sleep(0.003)
         return fuse.blown
 
     def _quiet(self) -> bool:
@@ -155,13 +156,6 @@ class FusedWriter(Writer):
 def _fused_engine(fuse: Fuse) -> Callable[[str], sa.Engine]:
     def made(url: str) -> sa.Engine:
         engine = real_open_engine(url)
-        sa.event.listen(
-            engine,
-            "before_cursor_execute",
-            lambda _c, _cursor, statement, *_: fuse.pass_by(
-                f"at {' '.join(statement.split()[:3])}"
-            ),
-        )
         sa.event.listen(engine, "commit", lambda _c: fuse.pass_by("at a commit"))
         return engine
 
@@ -178,7 +172,7 @@ def _fused_fetch(fuse: Fuse) -> Callable[..., Coroutine[Any, Any, Any]]:
 
 @pytest.fixture
 def news(tmp_path: Path) -> Iterator[Newsroom]:
-    with Newsroom(tmp_path) as made:
+    with Newsroom(tmp_path, window=5) as made:
         yield made
 
 

@@ -115,10 +115,12 @@ def chat_arrivals(channel: str, requests: Iterable[Request]) -> Iterator[Arrival
 def mail_arrivals(channel: str, mails: Iterable[Mail]) -> Iterator[Arrival]:
     """Hits that a mailbox took in."""
     for mail in mails:
-        link = _LINK.search(mail.part("plain"))
-        rule = _SUBJECT.match(str(mail.message["Subject"]))
+        message = mail.message
+        text = message.get_body(("plain",))
+        link = _LINK.search(text.get_content()) if text else None
+        rule = _SUBJECT.match(message["Subject"])
         if link and rule:
-            message_id = str(mail.message["Message-ID"])
+            message_id = message["Message-ID"]
             yield Arrival(channel, message_id.strip("<>").partition("@")[0], link[0], rule[1])
 
 

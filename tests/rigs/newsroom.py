@@ -5,8 +5,8 @@
         with Daemon(news.folder) as daemon: ...
         news.check()
 
-Each feed lives at a loopback address of its own, so that they are polled side by side; its window
-holds all that was published in it. The rules are `RULES`; every rule is told on every channel.
+Each feed lives at a loopback address of its own, so that they are polled side by side. The rules
+are `RULES`; every rule is told on every channel.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Newsroom:
         feeds: how many, called ``feed-0``, ``feed-1`` ...
         retry: of every channel, as YAML.
         every: of every feed.
+        window: how many articles a feed shows; absent: all that were published.
         more: YAML that follows the rest.
         channel: keys of every channel besides its own, as YAML after a comma.
     """
@@ -60,6 +61,7 @@ class Newsroom:
         feeds: int = 1,
         retry: str = SOON,
         every: str = "1s",
+        window: int | None = None,
         more: str = "",
         channel: str = "",
     ) -> None:
@@ -71,7 +73,8 @@ class Newsroom:
         self._told: dict[Article, frozenset[Told]] = {}
         self._arrived: list[Arrival] = []
         self._seen = dict.fromkeys(CHANNELS, 0)
-        self._retry, self._every, self._more, self._channel = retry, every, more, channel
+        self._retry, self._every, self._window = retry, every, window
+        self._more, self._channel = more, channel
         self.origin = Origin(
             *(f"127.0.{number // 250}.{number % 250 + 1}" for number in range(feeds))
         )
@@ -140,8 +143,9 @@ rules:
             self._serve(feed)
 
     def _serve(self, feed: str) -> None:
-        window = [article for article in self.published if article.feed == feed]
-        self.origin.serve(f"/{feed}", Page(rss(feed, window), etag=f'"{len(window)}"'))
+        all_ = [article for article in self.published if article.feed == feed]
+        body = rss(feed, all_[: self._window])
+        self.origin.serve(f"/{feed}", Page(body, etag=f'"{len(all_)}"'))
 
     @property
     def requests(self) -> int:
