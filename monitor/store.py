@@ -413,6 +413,65 @@ class Store:
                     found.setdefault(row.hit_id, []).append((row.channel, row.state))
         return found
 
+    # Looking back --------------------------------------------------------------------------
+
+    def find_items(self, beginning: str, limit: int = 2) -> list[str]:
+        """Ids of items that begin so."""
+        return self._beginning(items, beginning, limit)
+
+    def find_hits(self, beginning: str, limit: int = 2) -> list[str]:
+        """Ids of hits that begin so."""
+        return self._beginning(hits, beginning, limit)
+
+    def _beginning(self, table: sa.Table, beginning: str, limit: int) -> list[str]:
+        with self.transaction():
+            column = table.c.id
+            question = sa.select(column).where(column.startswith(beginning, autoescape=True))
+            return list(self._run(question.order_by(column).limit(limit)).scalars())
+
+    def items_at(self, url: str, limit: int) -> list[str]:
+        """Ids of the items that have this URL, the newest first: one in each feed that had it."""
+        with self.transaction():
+            question = sa.select(items.c.id).where(items.c.url == url)
+            newest = items.c.first_seen_at.desc(), items.c.id.desc()
+            return list(self._run(question.order_by(*newest).limit(limit)).scalars())
+
+    def hit(self, hit_id: str) -> Row[Any]:
+        """This hit; it must be there."""
+        with self.transaction():
+            row: Row[Any] = self._run(sa.select(hits).where(hits.c.id == hit_id)).one()
+            return row
+
+    def hit_of(self, item_id: str, rule: str) -> Row[Any] | None:
+        """The hit of this rule on this item."""
+        with self.transaction():
+            question = sa.select(hits).where(hits.c.item_id == item_id, hits.c.rule == rule)
+            row: Row[Any] | None = self._run(question).one_or_none()
+            return row
+
+    def sightings_of(self, item_id: str) -> list[Row[Any]]:
+        """Where the item was seen, first sighting first, with its ``feed``'s name and when that
+        was polled first (``baselined_at``)."""
+        question = (
+            sa.select(sightings, feeds.c.name.label("feed"), feeds.c.baselined_at)
+            .join(feeds, feeds.c.id == sightings.c.feed_id)
+            .where(sightings.c.item_id == item_id)
+            .order_by(sightings.c.first_seen_at, feeds.c.name)
+        )
+        with self.transaction():
+            return list(self._run(question))
+
+    def deliveries_of(self, hit_id: str) -> list[Row[Any]]:
+        """The deliveries that carry this hit, by channel."""
+        question = (
+            sa.select(deliveries)
+            .join(delivery_hits, delivery_hits.c.delivery_id == deliveries.c.id)
+            .where(delivery_hits.c.hit_id == hit_id)
+            .order_by(deliveries.c.channel)
+        )
+        with self.transaction():
+            return list(self._run(question))
+
     # Deliveries ----------------------------------------------------------------------------
 
     def queue(self, new: Sequence[NewDelivery], now: datetime) -> None:

@@ -21,6 +21,7 @@ COMMANDS = {
     "init": "Write a commented starter configuration.",
     "check": "Check the configuration and run the examples of its rules.",
     "match": "Which lines of a file an expression, or a folder of rules, matches.",
+    "why": "Why a rule matches a stored item, or why not, and what came of it.",
     "hits": "What matched, newest first.",
     "deliveries": "What was and will be sent; revive what failed.",
     "feeds": "How each feed is doing and when it is polled next.",
