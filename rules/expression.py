@@ -365,7 +365,7 @@ class Reading:
         found = self._values.get(name)
         if found is None:
             found = self._values[name] = tuple(
-                whole_value(raw) for raw in _raw_values(self.document, name)
+                whole_value(raw) for raw in raw_values(self.document, name)
             )
         return found
 
@@ -378,7 +378,8 @@ def whole_value(raw: str) -> Value:
     return Value(original, words.exact(original), " ".join(text.folded.split()))
 
 
-def _raw_values(document: Document, name: str) -> Iterable[str]:
+def raw_values(document: Document, name: str) -> Iterable[str]:
+    """The texts of a field that is compared whole, with the parents of a host or a language."""
     match name:
         case "tag":
             return document.tags

@@ -1,7 +1,4 @@
-"""RuleSet: rules compiled, matched against documents.
-
-For now each document is read once and every rule is asked in turn.
-"""
+"""RuleSet: rules compiled, matched against documents."""
 
 from __future__ import annotations
 
@@ -14,6 +11,7 @@ from rules.errors import Mistake, RuleErrors
 from rules.explain import Explanation, explain
 from rules.expression import Reading, holds, spans
 from rules.groups import GroupSet, read_groups
+from rules.matcher import Item, Matcher
 from rules.parser import Expression, parse
 
 
@@ -42,10 +40,14 @@ class RuleSet:
         expressions: Mapping[str, Expression],
         terms: Mapping[str, tuple[str, ...]],
         groups: GroupSet,
+        matcher: Matcher | None = None,
     ) -> None:
         self._expressions = dict(expressions)
         self._terms = dict(terms)
         self._groups = groups
+        self._matcher = matcher or Matcher.of(
+            {name: expression.root for name, expression in self._expressions.items()}
+        )
 
     def __len__(self) -> int:
         return len(self._expressions)
@@ -68,12 +70,15 @@ class RuleSet:
 
     def match(self, document: Document) -> tuple[Match, ...]:
         """The rules that are true of the document, in the order they were given."""
-        reading = Reading(document)
+        item = Item(document)
         return tuple(
-            Match(name, expression, reading)
-            for name, expression in self._expressions.items()
-            if holds(expression.root, reading)
+            Match(name, self._expressions[name], item.reading) for name in self._matcher.match(item)
         )
+
+    @property
+    def always(self) -> tuple[str, ...]:
+        """The rules that need no word to be there, so that every item has to be read for them."""
+        return self._matcher.always
 
     def why(self, rule: str, document: Document) -> Explanation:
         """The rule's evaluated tree, for a match and for a miss.
@@ -123,7 +128,9 @@ class RuleSet:
                 if moved & groups.reached(expression.groups) or moved & expression.groups
             }
         compiled = _compile({**again, **changed}, groups)
-        return RuleSet({**kept, **compiled}, given, groups)
+        trees = {name: expression.root for name, expression in compiled.items()}
+        matcher = self._matcher.updated(trees, removed)
+        return RuleSet({**kept, **compiled}, given, groups, matcher)
 
 
 def _moved(
@@ -169,4 +176,7 @@ def evaluate(
     Raises:
         RuleErrors: with every mistake.
     """
-    return next(iter(compile_rules({"": expression}, terms).match(document)), None)
+    groups = read_groups({name: tuple(entries) for name, entries in (terms or {}).items()})
+    read = _compile({"": expression}, groups)[""]
+    reading = Reading(document)
+    return Match("", read, reading) if holds(read.root, reading) else None
