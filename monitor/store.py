@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, Row
 
 from monitor.ids import new_id
-from monitor.schedule import rescheduled
+from monitor.schedule import NEVER, rescheduled
 from monitor.tables import (
     ChannelState,
     Delivery,
@@ -275,6 +275,73 @@ class Store:
                 .values(state="due", due_at=now)
             )
 
+    def follow_clock_back(self, now: datetime, longest_hold: timedelta) -> int:
+        """The clock went back: what was put off from a time that is still to come is put off from
+        ``now``, so that nothing waits for that time to come again and nothing is done earlier
+        than promised. A host is held for ``longest_hold`` at most. Says how many feeds and
+        deliveries were moved."""
+        with self.transaction():
+            self._run(
+                sa.update(hosts)
+                .where(hosts.c.free_at > now + longest_hold)
+                .values(free_at=now + longest_hold)
+            )
+            silences = self._silences_moved(now)
+            moved = self._feeds_moved(now) + self._deliveries_moved(now)
+            for name, until in silences.items():
+                self._run(
+                    sa.update(channels).where(channels.c.name == name).values(blocked_until=until)
+                )
+            return moved
+
+    def _feeds_moved(self, now: datetime) -> int:
+        rows = self._run(sa.select(feeds).where(feeds.c.last_request_at > now)).all()
+        for row in rows:
+            asked = row.last_request_at
+            self._run(
+                sa.update(feeds)
+                .where(feeds.c.id == row.id)
+                .values(
+                    last_request_at=now,
+                    next_poll_at=_put_off(row.next_poll_at, asked, now),
+                    not_before=_put_off(row.not_before, asked, now),
+                    claimed_until=_put_off(row.claimed_until, asked, now),
+                )
+            )
+        return len(rows)
+
+    def _deliveries_moved(self, now: datetime) -> int:
+        began = sa.func.coalesce(deliveries.c.last_attempt_at, deliveries.c.created_at)
+        rows = self._run(
+            sa.select(deliveries).where(deliveries.c.due_at.is_not(None), began > now)
+        ).all()
+        for row in rows:
+            self._run(
+                sa.update(deliveries)
+                .where(deliveries.c.id == row.id)
+                .values(
+                    last_attempt_at=now if row.last_attempt_at else None,
+                    due_at=_put_off(row.due_at, row.last_attempt_at or row.created_at, now),
+                    retry_from=min(row.retry_from, now),
+                )
+            )
+        return len(rows)
+
+    def _silences_moved(self, now: datetime) -> dict[str, datetime | None]:
+        """Until when each silent channel is silent. It was told so at its last attempt."""
+        last = sa.type_coerce(sa.func.max(deliveries.c.last_attempt_at), UtcDateTime)
+        rows = self._run(
+            sa.select(channels.c.name, channels.c.blocked_until, last.label("last"))
+            .join(deliveries, deliveries.c.channel == channels.c.name)
+            .where(channels.c.blocked_until > now)
+            .group_by(channels.c.name, channels.c.blocked_until)
+        )
+        return {
+            row.name: _put_off(row.blocked_until, row.last, now)
+            for row in rows
+            if row.last is not None and row.last > now
+        }
+
     def feeds(self) -> list[Row[Any]]:
         """Every feed there is a row of, by name."""
         with self.transaction():
@@ -428,6 +495,32 @@ class Store:
             column = table.c.id
             question = sa.select(column).where(column.startswith(beginning, autoescape=True))
             return list(self._run(question.order_by(column).limit(limit)).scalars())
+
+    def items_between(
+        self, since: datetime, until: datetime, limit: int, before: Row[Any] | None = None
+    ) -> list[Row[Any]]:
+        """A page of items first seen then, the newest first; the next page is the one ``before``
+        the last item of this one. Each page is a transaction of its own: whoever looks through a
+        million items holds nobody up."""
+        question = sa.select(items).where(
+            items.c.first_seen_at >= since, items.c.first_seen_at < until
+        )
+        if before is not None:
+            seen, at = items.c.first_seen_at, before.first_seen_at
+            question = question.where(
+                seen <= at, sa.or_(seen < at, sa.and_(seen == at, items.c.id < before.id))
+            )
+        newest = items.c.first_seen_at.desc(), items.c.id.desc()
+        with self.transaction():
+            return list(self._run(question.order_by(*newest).limit(limit)))
+
+    def count_items(self, since: datetime, until: datetime) -> int:
+        """How many items were first seen then."""
+        question = sa.select(sa.func.count()).select_from(items)
+        question = question.where(items.c.first_seen_at >= since, items.c.first_seen_at < until)
+        with self.transaction():
+            count: int = self._run(question).scalar_one()
+            return count
 
     def items_at(self, url: str, limit: int) -> list[str]:
         """Ids of the items that have this URL, the newest first: one in each feed that had it."""
@@ -831,6 +924,12 @@ def _due_feeds(now: datetime) -> Any:
     )
     question = sa.select(feeds).join(due, due.c.id == feeds.c.id).where(due.c.turn == 1)
     return question.order_by(feeds.c.next_poll_at)
+
+
+def _put_off(at: datetime | None, since: datetime, now: datetime) -> datetime | None:
+    """What was put off from ``since`` until ``at``, put off from ``now`` for as long. A time
+    before ``since`` was not put off from then and stays."""
+    return at if at is None or at >= NEVER or at < since else now + (at - since)
 
 
 def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -22,6 +22,7 @@ COMMANDS = {
     "check": "Check the configuration and run the examples of its rules.",
     "match": "Which lines of a file an expression, or a folder of rules, matches.",
     "why": "Why a rule matches a stored item, or why not, and what came of it.",
+    "backtest": "What changed rules would have hit among the stored items.",
     "hits": "What matched, newest first.",
     "deliveries": "What was and will be sent; revive what failed.",
     "feeds": "How each feed is doing and when it is polled next.",

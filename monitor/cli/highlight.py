@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -76,6 +76,13 @@ def headline(document: Document, spans: Collection[Span]) -> list[Ink]:
 def excerpts(document: Document, spans: Collection[Span]) -> list[tuple[str, list[Ink]]]:
     """(field, piece of it) around matched words, the title's left out."""
     return _pieces({name: getattr(document, name) for name in _AROUND}, spans, most=3)
+
+
+def pieces(
+    given: Iterable[tuple[str, str, Sequence[Span]]],
+) -> list[tuple[str, list[Ink]]]:
+    """(field, piece of it) of pieces that were cut out before, with spans of their own."""
+    return [(field, _inks(_marked(text, field, spans))) for field, text, spans in given]
 
 
 def _pieces(

@@ -16,12 +16,17 @@ from monitor.store import ClaimedDelivery
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture
-def archive(tmp_path: Path) -> Archive:
+@pytest.fixture(scope="module")
+def past(tmp_path_factory: pytest.TempPathFactory) -> Archive:
     """Feed antara was polled before, feed tass never."""
-    archive = Archive(tmp_path)
+    archive = Archive(tmp_path_factory.mktemp("past"))
     archive.publish("Rain in Minsk", now=NOW - DAY)
     return archive
+
+
+@pytest.fixture
+def archive(past: Archive, tmp_path: Path) -> Archive:
+    return past.copied_to(tmp_path)
 
 
 def why(archive: Archive, *words: str) -> Done:

@@ -6,8 +6,10 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 from monitor.config import load
@@ -50,6 +52,12 @@ class Archive:
         self.rules(rules)
         prepare(f"sqlite:///{self.etc / 'wirewatch.db'}")
         self._known = 0
+
+    def copied_to(self, folder: Path) -> Archive:
+        """The same past once more, for a test that changes something."""
+        other = copy(self)
+        other.etc = Path(copytree(self.etc, folder / "etc"))
+        return other
 
     def rules(self, text: str) -> None:
         """Write the rules; they count from the next poll on."""
