@@ -62,6 +62,7 @@ class Deliverer:
         self._fraction = fraction
         self._busy: Counter[str] = Counter()
         self._running: set[asyncio.Task[None]] = set()
+        self._sending: set[str] = set()  # after a leap of the clock one may be claimed again
         self._stopping = False
 
     @property
@@ -92,20 +93,25 @@ class Deliverer:
             for name, free in slots.items():
                 self._busy[name] -= free
         self.progress += 1
-        for delivery in claimed:
+        new = [delivery for delivery in claimed if delivery.id not in self._sending]
+        for delivery in new:
             self._start(delivery, senders)
-        return len(claimed)
+        return len(new)
 
     def _start(self, delivery: ClaimedDelivery, senders: Senders) -> None:
+        self._sending.add(delivery.id)
         self._busy[delivery.channel] += 1
         task = asyncio.create_task(self._deliver(delivery, senders), name=f"send {delivery.id}")
         self._running.add(task)
-        task.add_done_callback(lambda done: self._ended(done, delivery.channel))
+        task.add_done_callback(lambda done: self._ended(done, delivery))
 
-    def _ended(self, task: asyncio.Task[None], channel: str) -> None:
+    def _ended(self, task: asyncio.Task[None], delivery: ClaimedDelivery) -> None:
         self._running.discard(task)
+        self._sending.discard(delivery.id)
         if not task.cancelled() and task.exception() is not None:
-            logger.opt(exception=task.exception()).error("send channel={} outcome=bug", channel)
+            logger.opt(exception=task.exception()).error(
+                "send channel={} outcome=bug", delivery.channel
+            )
 
     async def stop(self, grace: timedelta) -> None:
         """Start no more; give what is under way ``grace`` to end. What is cut off is sent again,

@@ -112,6 +112,7 @@ class Poller:
         self._clock = clock
         self._wake = wake
         self._running: set[asyncio.Task[None]] = set()
+        self._asking: set[str] = set()  # after a leap of the clock a feed may be claimed again
         self._stopping = False
 
     @property
@@ -139,11 +140,20 @@ class Poller:
             watch.config.host_pause,
         )
         self.progress += 1
-        for row in rows:
-            task = asyncio.create_task(self._poll(row, watch), name=f"poll {row.name}")
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
-        return len(rows)
+        new = [row for row in rows if row.id not in self._asking]
+        for row in new:
+            self._start(row, watch)
+        return len(new)
+
+    def _start(self, row: Row[Any], watch: Watch) -> None:
+        self._asking.add(row.id)
+        task = asyncio.create_task(self._poll(row, watch), name=f"poll {row.name}")
+        self._running.add(task)
+        task.add_done_callback(lambda done: self._ended(done, row.id))
+
+    def _ended(self, task: asyncio.Task[None], feed_id: str) -> None:
+        self._running.discard(task)
+        self._asking.discard(feed_id)
 
     async def stop(self, grace: timedelta) -> None:
         """Start no more; give what is under way ``grace`` to end. The rest is polled again."""
