@@ -31,7 +31,7 @@ from monitor.guard import Clients, open_clients
 from monitor.logs import Redactor, outcome, set_up
 from monitor.notices import tell
 from monitor.parse import ParserPool
-from monitor.poller import Poller, Watch, configured, feeds_by_url
+from monitor.poller import LEASE, Poller, Watch, configured, feeds_by_url
 from monitor.store import Store
 from monitor.writer import Writer
 from rules import RuleErrors
@@ -40,6 +40,7 @@ POLL_GRACE = timedelta(seconds=5)
 SEND_GRACE = timedelta(seconds=20)
 _TICK = 1.0
 _TICK_LATE = 3.0
+_CLOCK_SLACK = timedelta(seconds=1)
 _STATUS_EVERY = 10.0
 _LONGEST_REQUEST = 120.0
 _LONGEST_MIGRATION = timedelta(minutes=10)
@@ -66,6 +67,7 @@ class Engine:
         self._base = AsyncExitStack()
         self._stacks: list[AsyncExitStack] = []
         self._tasks: set[asyncio.Future[object]] = set()
+        self._latest = clock()
 
     def _senders(self, config: Config, clients: Clients) -> Senders:
         tools = Tools(http=clients.alerts, dial=clients.dial, write=_write)
@@ -83,6 +85,7 @@ class Engine:
         await self._base.enter_async_context(self.pool)
         clients = await self._open(config)
         await self.writer(self.store.release_claims, self.clock(), config.host_pause)
+        await self._follow_clock_back()
         await self.writer(self._sync, config)
         owner = f"{socket.gethostname()}:{os.getpid()}"
         self.poller = Poller(
@@ -163,10 +166,21 @@ class Engine:
     async def tick(self) -> None:
         """Claim what is due and start it."""
         try:
+            if self.clock() < self._latest - _CLOCK_SLACK:
+                await self._follow_clock_back()
+            self._latest = self.clock()
             await self.poller.poll_due()
             await self.deliverer.deliver_due()
         except Exception:  # noqa: BLE001 - the database said no: said loudly, tried at the next tick
             logger.exception("tick outcome=failed")
+
+    async def _follow_clock_back(self) -> None:
+        """Let nothing wait for a time that the clock has shown already."""
+        now = self.clock()
+        hold = LEASE + self.config.host_pause
+        moved = await self.writer(self.store.follow_clock_back, now, hold)
+        if moved:
+            outcome("WARNING", "clock", outcome="stepped_back", moved=moved)
 
     async def finish(self) -> None:
         """Begin nothing new; polls get a little time to end, sends a little more."""
@@ -303,8 +317,14 @@ class Daemon:
         self._stop.set()
 
     def _arm(self) -> None:
+        """A tick now and every second from now on."""
         self._scheduler.add_job(
-            self._tick, "interval", seconds=_TICK, id="tick", replace_existing=True
+            self._tick,
+            "interval",
+            seconds=_TICK,
+            id="tick",
+            replace_existing=True,
+            next_run_time=utc_now(),
         )
 
     async def _tick(self) -> None:

@@ -12,12 +12,13 @@ import asyncio
 import ssl
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import pytest
 import sqlalchemy as sa
+from rigs.clockwork import Clock, work
 from rigs.history import Arrival, Article, Expected, check_history, stored_links
 from rigs.newsroom import Newsroom
 from rigs.receiver import Answer, Request, status
@@ -65,16 +66,6 @@ class Fuse:
             return await work
         finally:
             self.pass_by(f"after {what}")
-
-
-class Clock:
-    """A clock that goes on only when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 11, 22, 12, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 class SharedPool(ParserPool):
@@ -130,10 +121,8 @@ class World:
             async with daemon.engine(self._config, Redactor(), self.clock) as parts:
                 async with asyncio.timeout(60):
                     while not fuse.blown and not self._quiet():
-                        self.clock.now += timedelta(seconds=1)
-                        await parts.tick()
-                        while parts.poller.running or parts.deliverer.running:  # noqa: ASYNC110 - no event says so
-                            await asyncio.sleep(0.003)
+                        self.clock.step(timedelta(seconds=1))
+                        await work(parts)
         return fuse.blown
 
     def _quiet(self) -> bool:
