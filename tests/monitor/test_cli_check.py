@@ -93,6 +93,103 @@ def test_warnings_count_only_when_strict(
     assert check("--strict") == 1
 
 
+RULES_TO_ASK_ABOUT = """\
+feeds: {kyiv: {url: "https://x.example/", lang: uk}}
+terms:
+  idle: [coal]
+rules:
+  lower: Xi and Putin
+  mixed: Merkel AND Macron OR Scholz
+  name: Xi Jinping
+  prefix: pip*
+  far: steel NEAR/40 copper
+  never: zinc AND lead NOT zinc
+  idle: gas OR (gas AND oil)
+  same: Kim AND Moon
+  again: Moon AND Kim
+  within: Kim AND Moon AND Abe
+  stem: ~uranium lang:uk
+  comment: gaza #gaza
+  feed: feed:kiyv lithium
+"""
+
+
+def test_every_warning_about_rules_is_told_at_its_place(
+    etc: Configured, capsys: pytest.CaptureFixture[str]
+) -> None:
+    etc.write({"wirewatch.yaml": GOOD, "rules/r.yaml": RULES_TO_ASK_ABOUT})
+    assert check() == 0
+    shown = capsys.readouterr()
+    assert shown.out == "1 feed, 1 channel, 13 rules, 0 examples: fine, with 13 warnings\n"
+    told = [line for line in shown.err.splitlines() if line.startswith("etc/")]
+    assert [line.removeprefix("etc/rules/r.yaml:").replace(" warning:", "") for line in told] == [
+        "3:3: no rule uses group @idle",
+        '5:13: and is a search word here; write AND for the operator, "and" for the word',
+        (
+            "6:10: AND and OR are mixed without brackets; "
+            "AND binds tighter: write (Merkel AND Macron) if that is meant"
+        ),
+        '7:9: Xi Jinping are 2 terms, found anywhere in an item; did you mean "Xi Jinping"?',
+        "8:11: pip* finds every word that begins with pip; write 4 letters or more if you can",
+        (
+            "9:14: NEAR/40 joins words that may be far apart; "
+            "NEAR/30 or less finds words that belong together"
+        ),
+        (
+            "10:10: zinc AND lead NOT zinc can never be true; "
+            "NOT zinc excludes what the rest asks for"
+        ),
+        "11:16: (gas AND oil) never matters; gas decides alone",
+        "13:10: rule 'again' is the same as rule 'same'; remove one",
+        (
+            "14:11: every match of rule 'within' is a match of rule 'same' too; "
+            "remove one, unless they are told differently"
+        ),
+        (
+            "15:9: ~uranium finds the word itself only: there is no stemmer for uk; "
+            "write uranium* for its endings"
+        ),
+        (
+            "16:17: YAML ends this rule here: what follows # is a comment; "
+            "put the whole rule in single quotes or after >-"
+        ),
+        "17:14: no feed and no tag of one is called 'kiyv'; did you mean kyiv?",
+    ]
+
+
+def test_a_failing_example_shows_the_whole_tree_of_its_rule(
+    etc: Configured, capsys: pytest.CaptureFixture[str]
+) -> None:
+    etc.write(
+        GOOD
+        + "terms: {putin: [Putin, Путин*]}\n"
+        + "rules:\n  xi:\n    match: Xi NEAR/2 @putin NOT rumour\n"
+        + "    examples: {matches: [Xi will soon be meeting Putin], ignores: [Xi and Putin]}\n"
+    )
+    assert check() == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if line[:3] == "etc" or line.lstrip()[:3] in ("yes", "no ")] == [
+        "etc/wirewatch.yaml:8:26: rule 'xi' does not match this example",
+        "    no  Xi NEAR/2 @putin NOT rumour",
+        "      no  Xi NEAR/2 @putin  (4 words between)",
+        "        yes Xi",
+        "        yes @putin",
+        "          yes Putin",
+        "          no  Путин*",
+        "      yes NOT rumour",
+        "        no  rumour",
+        "etc/wirewatch.yaml:8:68: rule 'xi' matches this example, which it must ignore",
+        "    yes Xi NEAR/2 @putin NOT rumour",
+        "      yes Xi NEAR/2 @putin",
+        "        yes Xi",
+        "        yes @putin",
+        "          yes Putin",
+        "          no  Путин*",
+        "      yes NOT rumour",
+        "        no  rumour",
+    ]
+
+
 def test_json_gives_one_object_a_finding_and_nothing_for_none(
     etc: Configured, capsys: pytest.CaptureFixture[str]
 ) -> None:
