@@ -31,7 +31,8 @@ def require_examples(config: Config) -> None:
     """
     failing = failing_examples(config)
     if failing:
-        raise RuleErrors(failed.mistake for failed in failing)
+        hint = "wirewatch check shows what it evaluated to"
+        raise RuleErrors(replace(failed.mistake, hint=hint) for failed in failing)
 
 
 def _failing(config: Config) -> Iterator[FailedExample]:

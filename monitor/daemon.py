@@ -25,6 +25,7 @@ from alerts import Channel, Tools
 from alerts.registry import make
 from monitor import systemd
 from monitor.config import Config, load
+from monitor.config_examples import require_examples
 from monitor.database import exclusive_lock, open_engine, prepare
 from monitor.deliverer import Deliverer, Senders
 from monitor.guard import Clients, open_clients
@@ -396,6 +397,7 @@ class Daemon:
         config = await asyncio.to_thread(load, self._path)
         _require_startable(config)
         _refuse_other_database(self._parts.config, config)
+        await asyncio.to_thread(require_examples, config)
         await self._parts.swap(config)
         self._reload_problem = ""
         outcome("INFO", "reload", feeds=len(config.feeds), rules=len(config.rules))
