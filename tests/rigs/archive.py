@@ -43,10 +43,12 @@ rules:
 
 
 class Archive:
-    """``etc`` below ``folder``, with a database that `poll` fills."""
+    """``etc``, or what it is ``called``, below ``folder``, with a database that `poll` fills."""
 
-    def __init__(self, folder: Path, config: str = CONFIG, rules: str = RULES) -> None:
-        self.etc = folder / "etc"
+    def __init__(
+        self, folder: Path, config: str = CONFIG, rules: str = RULES, *, called: str = "etc"
+    ) -> None:
+        self.etc = folder / called
         (self.etc / "rules").mkdir(parents=True)
         (self.etc / "wirewatch.yaml").write_text(config)
         self.rules(rules)
@@ -56,7 +58,7 @@ class Archive:
     def copied_to(self, folder: Path) -> Archive:
         """The same past once more, for a test that changes something."""
         other = copy(self)
-        other.etc = Path(copytree(self.etc, folder / "etc"))
+        other.etc = Path(copytree(self.etc, folder / self.etc.name))
         return other
 
     def rules(self, text: str) -> None:
