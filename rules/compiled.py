@@ -130,7 +130,8 @@ class Facts:
 
     ``literals`` has the number of each literal, from 0, which is also the fact that it is found
     anywhere; all other facts are below 0. ``spaceless`` holds the terms to ask the
-    oracle about where such a literal is found in a text in which found is not yet there.
+    oracle about where such a literal is found in a text in which found is not yet there; where
+    the term is not there either, the fact is replaced by that in ``found``.
     """
 
     def __init__(self) -> None:
@@ -139,6 +140,7 @@ class Facts:
         self.values: dict[tuple[str, Whole | Pattern], int] = {}
         self.stems: dict[str, int] = {}
         self.spaceless: dict[int, Term] = {}
+        self.found: dict[int, int] = {}
         self._often: dict[int, float] = {}
         self._others = 0
 
@@ -152,6 +154,14 @@ class Facts:
                 fact = self.in_field[number, fields[0]] = self._other()
         self._often[fact] = often
         return fact
+
+    def found_only(self, fact: int) -> int:
+        """The fact that a literal is found although its term is not there."""
+        found = self.found.get(fact, 0)
+        if not found:
+            found = self.found[fact] = self._other()
+            self._often[found] = 0.0
+        return found
 
     def value(self, name: str, leaf: Whole | Pattern) -> int:
         """The fact that a field has a value."""
@@ -336,7 +346,9 @@ def _literal(phrase: Phrase) -> bytes | None:
     gap = Gap(close=2) if spaceless[0] else Gap()
     last = len(phrase.words) - 1
     for index, word in enumerate(phrase.words):
-        bound = word.compare == "normal" and (spaceless[0] or _is_bound(word, index, last))
+        bound = word.compare == "normal" and (
+            word.how == "is" if spaceless[0] else _is_bound(word, index, last)
+        )
         if not bound or (index < last and phrase.gaps[index] != gap):
             return None
     if spaceless[0]:
@@ -357,14 +369,16 @@ def _is_bound(word: Word, index: int, last: int) -> bool:
 def _there(word: Word, fields: tuple[str, ...], facts: Facts) -> frozenset[int]:
     """Facts one of which is there where the word is."""
     data = letters(word.normal)
-    if not words.is_spaceless(word.surface):
+    spaceless = words.is_spaceless(word.surface)
+    if not spaceless:
         before = b" " if word.how in ("is", "begins") else b""
         data = before + data + (b" " if word.how in ("is", "ends") else b"")
     often = _word_often(word)
     fact = facts.literal(data, fields, often)
-    if word.compare != "stem":
-        return frozenset((fact,))
-    return frozenset((fact, facts.stem(word.surface, 3 * often)))
+    there = {fact, facts.found_only(fact)} if spaceless else {fact}
+    if word.compare == "stem":
+        there.add(facts.stem(word.surface, 3 * often))
+    return frozenset(there)
 
 
 def _phrase_often(phrase: Phrase) -> float:

@@ -94,6 +94,7 @@ class Segment:
             self._in_field.setdefault(literal, {})[name] = fact
         self._farther = any(name in _FARTHER for _, name in facts.in_field)
         self._spaceless = facts.spaceless
+        self._found_only = facts.found
         self._stems = facts.stems
         self._values: dict[str, list[tuple[Whole | Pattern, int]]] = {}
         for (name, leaf), fact in facts.values.items():
@@ -132,7 +133,9 @@ class Segment:
             found = self._automaton.find_matches_as_indexes(data, overlapping=True)
             facts.update(self._fielded(found, data, _FARTHER))
         if not found_is_there:
-            facts.difference_update(self._not_there(facts, item.reading))
+            gone = self._not_there(facts, item.reading)
+            facts.difference_update(gone)
+            facts.update(self._found_only[fact] for fact in gone if fact in self._found_only)
         if self._values:
             facts.update(self._whole(item.document))
         if self._stems:

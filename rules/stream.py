@@ -15,7 +15,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from rules import text as words
@@ -51,7 +51,10 @@ def stream(text: str) -> Stream:
 
 
 def _spaced(data: bytes) -> bytes:
-    return b" %b " % b" ".join(data.split())
+    data = b" %b " % data
+    while b"  " in data:
+        data = data.replace(b"  ", b" ")
+    return data
 
 
 @lru_cache(1 << 16)
@@ -73,16 +76,16 @@ _ASCII = bytes(
     ord(chr(byte).lower()) if byte and byte < 128 and chr(byte).isalnum() else 32 if byte else 0
     for byte in range(256)
 )
-_WIDE_ASCII = bytes(byte if byte > 127 else _ASCII[byte] for byte in range(256))
 
+_ZWNJ = "\u200c"
 _EVERYWHERE = "\x00\t\n\r" + "".join(map(chr, range(32, 127)))
 # Signs of every page that has room: they separate words and nothing else.
-_SIGNS = "\xa0«»“”„‘’‚–—…•·€£§°©®−×№′″‹›₽"
+_SIGNS = "\xa0«»“”„‘’‚–—…•·€£§°©®−×′″‹›₽"
 _LATIN = (
     "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞßàáâãäåæçèéêëìíîïðñòóôõöøùúûüýþÿ"
     "ĄąĆćĘęŁłŃńŚśŹźŻżČčĎďĚěŇňŘřŠšŤťŮůŽžĞğİıŞşŐőŰűĂăȘșȚțŢţĐđŒœĀāĒēĪīŌōŪū"
 )
-_CYRILLIC = "".join(map(chr, range(0x400, 0x460))) + "Ґґ"
+_CYRILLIC = "".join(map(chr, range(0x400, 0x460))) + "Ґґ№"
 _VIETNAMESE = "ÀÁÂÃÈÉÊÌÍÒÓÔÕÙÚÝàáâãèéêìíòóôõùúýĂăĐđĨĩŨũƠơƯư" + "".join(
     map(chr, range(0x1EA0, 0x1EFA))
 )
@@ -94,7 +97,11 @@ _ARABIC = (
     + _DROPPED
     + "،؛؟٪٫٬۔"
 )
-_ALPHABETS = (_LATIN, _CYRILLIC, _ARABIC, _VIETNAMESE)
+_FULL_WIDTH = "".join(
+    map(chr, (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)))
+)
+_ALPHABETS = (_LATIN, _CYRILLIC, _ARABIC, _VIETNAMESE, _FULL_WIDTH, _ARABIC + _ZWNJ)
+_WITH_ZWNJ = len(_ALPHABETS) - 1
 # Bytes that neither UTF-8 nor the words and spaces of ASCII use.
 _FREE = (
     *(*range(1, 9), *range(14, 32), *range(33, 48), *range(58, 97), *range(123, 128)),
@@ -130,7 +137,8 @@ def _pages() -> _Pages:
         table = (_EVERYWHERE + alphabet + _SIGNS)[:256]
         fold = bytearray(_EVERYWHERE.encode().translate(_ASCII).ljust(256))
         for byte, character in enumerate(alphabet, len(_EVERYWHERE)):
-            of.setdefault(character, number)
+            if character != _ZWNJ:
+                of.setdefault(character, number)
             fold[byte] = _byte_of(words.normal(character), character, free, codes, doubles)
         dropped = bytes(table.index(character) for character in _DROPPED if character in table)
         encoding = codecs.charmap_build(table.ljust(256, "\ufffe"))
@@ -162,16 +170,30 @@ _HIRAGANA = "\u3041-\u3096"
 _HAN = "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff"
 _KATAKANA = "\u30a1-\u30fa\u30fc"
 _HANGUL = "\uac00-\ud7a3"
+_THAI = "\u0e01-\u0e3a\u0e40-\u0e4e"
+_NAGARI_LETTERS = "\u0904-\u0928\u092a-\u0930\u0932\u0933\u0935-\u0939\u093d\u0950\u0960\u0961"
+_NAGARI = _NAGARI_LETTERS + "\u0900-\u0903\u093e-\u094d\u0951-\u0954"
 _WIDE_SIGNS = (
-    "\u3000-\u3003\u3008-\u3011\u3014-\u301b\u30fb\uff01\uff08\uff09\uff0c\uff0e\uff0f\uff1a"
-    "\uff1b\uff1f\uff5e" + re.escape(_SIGNS) + "\U0001f300-\U0001f5ff\U0001f600-\U0001f64f"
-    "\U0001f680-\U0001f6c5\U0001f900-\U0001f9ff→←↑↓■□▪▲△▼▽◆◇○◎●★☆♪"
+    "\x80-\x9f\u2010-\u2027\u2030-\u205e\u2190-\u245f\u2500-\u2775\u2794-\u2bff"
+    "\u0964\u0965\u3000-\u3003\u3008-\u3020\u3030\u30fb\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40"
+    "\uff5b-\uff65\uffe0-\uffe6" + _SIGNS
 )
-_SIMPLE = re.compile(f"[\x01-@\\[-`{{-\x7f{_HIRAGANA}{_HAN}{_KATAKANA}{_HANGUL}{_WIDE_SIGNS}]+")
-_LONG_VOWEL = re.compile(f"[{_HIRAGANA}]ー")
-_SEPARATING = re.compile(f"[{_WIDE_SIGNS}]+")
-_RUN_IS_WORD = re.compile(f"([0-9]+|[{_KATAKANA}]+|[{_HANGUL}]+)")
-_GAP = re.compile("[ \n\x00]")
+_SIMPLE = re.compile(
+    f"[\x01-@\\[-`{{-\x7f{_HIRAGANA}{_HAN}{_KATAKANA}{_HANGUL}{_THAI}{_NAGARI}{_WIDE_SIGNS}]+"
+)
+_HAS_THAI = re.compile(f"[{_THAI}]")
+# A word of Hiragana and the sign that prolongs it, or of Nagari and digits: rules.text cuts these.
+_MIXED = re.compile(f"[{_HIRAGANA}]ー|[0-9][{_NAGARI}]|[{_NAGARI}][0-9]")
+_NAGARI_WORD = re.compile(f"[{_NAGARI}]")
+_WIDE_WORDS = re.compile(
+    f"[{_HAN}{_HIRAGANA}{_THAI}]+|[0-9]+|[{_NAGARI_LETTERS}][{_NAGARI}]*|[{_KATAKANA}]+|[{_HANGUL}]+"
+)
+_ELSEWHERE = re.compile(
+    "(?<![\u0621-\u064a\u066e-\u06d3])\u200c|\u200c(?![\u0621-\u064a\u066e-\u06d3])"
+)
+_GAPS = " \n\x00,.。、，！？"  # nothing of a word stands on both sides
+_GAP = re.compile(f"[{_GAPS}]")
+_NEAR = 256
 
 
 @cache
@@ -234,6 +256,8 @@ class _Folding:
         if stop > position:
             self._pieces.append(_Piece(position, self._page, self._encoded(position, stop)))
         page = self._pages.of.get(self.text[stop])
+        if self.text[stop] == _ZWNJ and self._is_joined:
+            page = _WITH_ZWNJ
         if page is not None:
             self._page = page
             return stop
@@ -242,13 +266,25 @@ class _Folding:
         end = stop + len(run)
         if self._is_simple(run, end):
             self._pieces.append(_Piece(stop, None, _wide(run)))
+            self.found_is_there &= not _HAS_THAI.search(run)
             return end
         return self._cut_slowly(stop, end)
 
+    @cached_property
+    def _is_joined(self) -> bool:
+        """Do all zero-width non-joiners stand between Arabic letters, where they are hyphens?"""
+        return not _ELSEWHERE.search(self.text)
+
     def _is_simple(self, run: str, end: int) -> bool:
-        if not _SIMPLE.fullmatch(run) or ("ー" in run and _LONG_VOWEL.search(run)):
+        if not _SIMPLE.fullmatch(run) or _MIXED.search(run):
             return False
-        return self.text[end : end + 1] not in _DROPPED or end == len(self.text)
+        before, after = self.text[end - len(run) - 1 : end - len(run)], self.text[end : end + 1]
+        if after and after in _DROPPED:
+            return False
+        return not (
+            (_NAGARI_WORD.match(run) and before > " ")
+            or (_NAGARI_WORD.match(run[-1]) and after > " ")
+        )
 
     def _cut_slowly(self, start: int, end: int) -> int:
         """Cut whole words that hold this piece as `rules.text` does."""
@@ -262,7 +298,9 @@ class _Folding:
 
     def _back_to_a_gap(self, start: int) -> int:
         """Give back the pieces after the last gap before ``start``."""
-        gap = max(self.text.rfind(sign, 0, start) for sign in " \n\x00") + 1
+        near = max(start - _NEAR, 0)
+        gap = max(self.text.rfind(sign, near, start) for sign in _GAPS) + 1
+        gap = gap or max(self.text.rfind(sign, 0, near) for sign in _GAPS) + 1
         begin = start
         while begin > gap and self._pieces:
             begin, page, _ = self._pieces.pop()
@@ -273,9 +311,9 @@ class _Folding:
 
 
 def _wide(run: str) -> bytes:
-    """Han, kana, Hangul and signs."""
-    run = _RUN_IS_WORD.sub(r" \1 ", _SEPARATING.sub(" ", run))
-    return b" %b " % run.encode().translate(_WIDE_ASCII)
+    """Han, kana, Hangul, Thai, Nagari, digits and signs; words of Han, Hiragana and Thai stay
+    side by side."""
+    return b" %b " % " ".join(_WIDE_WORDS.findall(run)).replace("\u0e33", "\u0e4d\u0e32").encode()
 
 
 def _cut(chunk: str) -> tuple[bytes, bool]:

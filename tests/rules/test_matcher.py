@@ -1,0 +1,175 @@
+"""The matcher gives what the oracle gives: the same rules, the same spans, for every input."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rules import Document, RuleSet, compile_rules
+from rules.expression import Reading, holds, spans
+from rules.groups import read_groups
+from rules.parser import parse
+
+PAIRS = int(os.environ.get("WIREWATCH_PAIRS", "4000"))
+RULES = 20  # of one rule set, so that many pairs come of one example
+
+# --- a small vocabulary, so that rules find something -------------------------------------------
+
+WORDS = """
+gas pipeline pipelines pipeline's Zürich zurich ZÜRICH Straße strasse Łódź lodz İstanbul ısı I'm
+Gæst gaest œuvre US us Us Xi xi AT&T C++ .NET COVID-19 covid 19 2024 ２０２４ ٢٠٢٤ O'Brien 10:30
+Путин Путина путин ёлка елка Елка за́мок замок й и̂ їжак Київ
+Πούτιν πουτιν ΟΔΟΣ οδός οδοσ
+بوتين وبوتين بُوتِين بوتـين أحمد احمد على علي تحریم‌های تحریم های می‌خواهم
+פוטין שָׁלוֹם שלום צה"ל
+普京 普京访华 习近平 習近平 中 日中 日 京 々 〇
+プーチン タイトル タイ ﾌﾟｰﾁﾝ らーめん ら ぷーちん プー ガス カ\u3099ス
+푸틴 푸틴이 EU가 가 2024년 ᄒ\u1161ᆫ 한
+ปูติน กิน ข้าว เก่า กำ ก้ำ ก เ ๆ ລາວ ခရီး ကြ ភាសា ក
+पुतिन पुति क़ानून कानून ক্ষ
+khí khi Khí đường duong Đường ơ ﬁn fin ½ ㈱ Ⓐ a ㍿ ª º ²  ™ Gazprom™ gazprom ŉ ǆ № №5 ﷺ
+５Ｇ ５ Ｇ20 क２ x१ १ कa ऩ क\u093c ำ กำa เก่า1 ー ーら 一ー 、ー ſ K Å
+makan dimakan makanan walks walking walked
+""".split()  # noqa: SIM905 - reads better than 150 pairs of quotes
+SIGNS = [
+    *(" ", " ", " ", " ", "  ", "\n", ", ", ". ", "-", "–", "'", "’", "/", "&", "+", "\t", "", ""),
+    *("、", "。", "・", "「", "」", "，", "\u3000", "\xa0", "\xad", "\u200b", "\u200c", "\u200d"),
+    *("\u200e", "\ufeff", "\ufe0f", "\u0301", "\u064e", "\u0654", "\u0640", "\u093c", "\u3099"),
+    *("ー", "\uff9e", "\u0e49", "\x00", "\x01", "\x1f", "\x7f", "\ud800", "\U0001f600", "•", "€"),
+    *("\u20dd", "\U000e0041", "\u2029", "\u0345", "\u0483", "\u302a", "\U00020000", "\U0001d400"),
+]
+LANGS = ["", "", "en", "id", "ru", "vi", "tr", "ar", "zh", "th", "pl", "en-GB", "xx"]
+FEEDS = ["reuters", "Reuters", "bbc-world", "普京", "Zürich"]
+TAGS = ["sport", "Gas Pipeline", "world news", "普京访华", "２０２４"]
+URLS = [
+    *("", "https://www.bbc.co.uk/news/gas-pipeline", "http://xn--80a1acny.xn--p1ai/путин"),
+    *("https://Zürich.example:8080/普京", "https://user@host. /x", "mailto:a@b.org"),
+]
+
+words = st.sampled_from(WORDS)
+texts = st.lists(st.one_of(words, words, st.sampled_from(SIGNS)), max_size=14).map("".join) | (
+    st.lists(words, max_size=12).map(" ".join)
+)
+wild_texts = texts | st.text(max_size=12) | st.tuples(texts, st.text(max_size=3)).map("".join)
+documents = st.builds(
+    Document,
+    title=wild_texts,
+    summary=st.just("") | texts,
+    content=st.just("") | wild_texts,
+    author=st.just("") | texts,
+    tags=st.lists(st.sampled_from(TAGS) | texts, max_size=2).map(tuple),
+    url=st.sampled_from(URLS),
+    feed=st.sampled_from(FEEDS),
+    feed_tags=st.lists(st.sampled_from(TAGS), max_size=1).map(tuple),
+    source=st.just("") | texts,
+    lang=st.sampled_from(LANGS),
+)
+
+
+def _word_term(word: str, shape: int) -> str:
+    shapes = (word, word, word, f"{word}*", f"*{word}", f"*{word}*", f"={word}", f"~{word}")
+    return shapes[shape % len(shapes)]
+
+
+def _quoted(parts: list[str], shape: int) -> str:
+    inner = " ".join(parts).replace('"', "")
+    return (f'"{inner}"', f'"{inner}"', f'="{inner}"', f'"{inner}*"', f'"*{inner}"',
+            f'"{inner}"~{shape % 5}', f'~"{inner}"')[shape % 7]  # fmt: skip
+
+
+REGEXES = [
+    r"/gas\s?pip/",
+    "/путин/",
+    "/Xi/c",
+    "/[0-9]{4}/",
+    "/普./",
+    "/z.rich/",
+    r"/\pL{9}/",
+    "/a+b*c/",
+]
+shapes = st.integers(0, 10_000)
+word_terms = st.builds(_word_term, words, shapes)
+quoted = st.builds(_quoted, st.lists(words, min_size=1, max_size=3), shapes)
+joined = st.lists(words, min_size=1, max_size=2).map(
+    lambda parts: '"' + "".join(parts).replace('"', "") + '"'
+)
+groups = st.sampled_from(["@one", "@two", "@all"])
+terms = st.one_of(
+    word_terms, word_terms, word_terms, quoted, joined, groups, st.sampled_from(REGEXES)
+)
+fields = st.sampled_from(["title", "summary", "content", "author", "url", "source"])
+whole = st.one_of(
+    st.sampled_from(
+        ["feed:reuters", "feed:=Reuters", "tag:sport", 'tag:"gas pipeline"', "tag:*news"]
+    ),
+    st.sampled_from(
+        ["domain:bbc.co.uk", "domain:*.co.uk", "lang:en", "lang:vi", "feed:*r*", "tag:普京*"]
+    ),
+    st.sampled_from(
+        ["domain:zürich.example", "domain:org", 'feed:"bbc-world"', "tag:2024", "feed:/r.u/"]
+    ),
+)
+leaves = st.one_of(terms, terms, terms, terms, st.builds("{}:{}".format, fields, terms), whole)
+sides = terms | st.lists(terms, min_size=2, max_size=3).map(lambda some: f"({' OR '.join(some)})")
+nears = st.builds(
+    lambda left, how, far, right: f"({left} {how}/{far} {right})",
+    sides, st.sampled_from(["NEAR", "ONEAR"]), st.integers(0, 5), sides,
+)  # fmt: skip
+
+
+def _deeper(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    some = st.lists(inner, min_size=2, max_size=4)
+    return st.one_of(
+        some.map(lambda parts: f"({' AND '.join(parts)})"),
+        some.map(lambda parts: f"({' OR '.join(parts)})"),
+        st.builds(lambda a, b: f"({a} NOT {b})", inner, inner),
+        st.builds(lambda a, b, c: f"({a} (NOT {b} OR {c}))", inner, inner, inner),
+        st.builds(lambda least, parts: f"ATLEAST/{min(least, len(parts))} ({', '.join(parts)})",
+                  st.integers(1, 3), some),
+    )  # fmt: skip
+
+
+expressions = st.recursive(leaves | leaves | nears, _deeper, max_leaves=6)
+GROUPS = {
+    "one": ("gas pipeline", "普京", "Путин*", "=US", "~walking", "Xi"),
+    "two": ("AT&T", "*zurich", "بوتين", "ปูติน", "/covid.19/", '"gas pipeline"~3'),
+    "all": ("@one", "@two", "khí", "らーめん"),
+}
+entries = read_groups(GROUPS)
+
+
+def _read(expression: str) -> Any:
+    return parse(expression, entries.entries)[0]
+
+
+def _told(rules: RuleSet, document: Document) -> dict[str, Any]:
+    return {match.rule: match.spans for match in rules.match(document)}
+
+
+def _judged(texts: dict[str, str], document: Document) -> dict[str, Any]:
+    reading = Reading(document)
+    trees = {name: _read(text).root for name, text in texts.items()}
+    return {name: spans(tree, reading) for name, tree in trees.items() if holds(tree, reading)}
+
+
+rule_sets = st.lists(expressions, min_size=RULES // 2, max_size=RULES).map(
+    lambda some: {f"r{n}": text for n, text in enumerate(some) if _read(text)}
+)
+often = settings(
+    max_examples=max(PAIRS // RULES // 3, 1),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@often
+@given(rule_sets, st.lists(documents, min_size=3, max_size=6))
+def test_matcher_and_oracle_give_the_same_rules_and_the_same_spans(
+    texts: dict[str, str], some: list[Document]
+) -> None:
+    rules = compile_rules(texts, GROUPS)
+    for document in some:
+        assert _told(rules, document) == _judged(texts, document)
