@@ -87,8 +87,11 @@ def fail(message: str, code: int = MISTAKE) -> NoReturn:
 
 def print_json(rows: Iterable[Mapping[str, Any]]) -> None:
     """One object a line; nothing for none."""
-    for row in rows:
-        sys.stdout.write(json.dumps(row, ensure_ascii=False, default=_json_value) + "\n")
+    from monitor.cli.highlight import until_nobody_reads
+
+    with until_nobody_reads():
+        for row in rows:
+            sys.stdout.write(json.dumps(row, ensure_ascii=False, default=_json_value) + "\n")
 
 
 def _json_value(value: object) -> str:
@@ -113,6 +116,11 @@ def when(at: datetime | None, now: datetime) -> str:
     if size == "now":
         return size
     return f"in {size}" if seconds > 0 else f"{size} ago"
+
+
+def due(at: datetime | None, now: datetime) -> str:
+    """When something is done next; what should have been done before is due ``now``."""
+    return when(at if at is None else max(at, now), now)
 
 
 def _span(seconds: float) -> str:

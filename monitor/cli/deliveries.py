@@ -7,16 +7,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.cli.common import AsJson, ConfigPath, Limit, console, fail, print_json, when
+from monitor.cli.common import AsJson, ConfigPath, Limit, fail, print_json, when
+from monitor.cli.listing import Column, next_step, short, show
 from monitor.cli.reading import open_store
 
 if TYPE_CHECKING:
+    from rich.text import Text
     from sqlalchemy.engine import Row
 
     from monitor.store import Store
 
 app = typer.Typer(invoke_without_command=True)
 _STATES = ("due", "sending", "sent", "dead")
+_COLUMNS = (
+    Column("id"),
+    Column("queued"),
+    Column("channel"),
+    Column("what"),
+    Column("state"),
+    Column("tries", right=True),
+    Column("title", below=True),
+    Column("answer", below=True),
+)
 _STYLE = {"sent": "green", "dead": "red", "due": "yellow", "sending": "cyan"}
 
 
@@ -35,12 +47,14 @@ def listing(
         return
     if state is not None and state not in _STATES:
         fail(f"--state {state}: there are {', '.join(_STATES)}")
-    with open_store(config) as (_, store):
+    with open_store(config) as (checked, store):
         found = store.deliveries(limit, state=state, channel=channel)
         stopped = [row for row in store.channels() if row.disabled]
     if as_json:
         print_json(_object(row) for row in found)
         return
+    if not found and channel is not None and channel not in checked.channels:
+        fail(f"no channel '{channel}' in the configuration")
     _show(found)
     for row in stopped:
         typer.echo(
@@ -69,7 +83,7 @@ def retry(
     missing = len(whole) - len(revived)
     if whole and missing:
         fail(f"{missing} of {len(whole)} are not dead letters; see: wirewatch deliveries", 1)
-    typer.echo(f"{len(revived)} due again")
+    typer.echo(f"{len(revived)} due again" if revived else "no dead letters, nothing to retry")
 
 
 def _one(store: Store, beginning: str) -> str:
@@ -97,28 +111,28 @@ def _object(row: Row[Any]) -> dict[str, Any]:
 
 
 def _show(found: list[Row[Any]]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
     if not found:
         typer.echo("no deliveries", err=True)
         return
     now = datetime.now(UTC)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("id", "queued", "channel", "what", "title", "state", "tries", "answer"):
-        table.add_column(column, overflow="fold")
-    for row in found:
-        state = row.state
-        if state == "due" and row.due_at is not None and row.due_at > now:
-            state = f"due {when(row.due_at, now)}"
-        table.add_row(
-            row.id,
-            when(row.created_at, now),
-            row.channel,
-            row.rule or row.kind,
-            Text(row.title),
-            Text(state, _STYLE[row.state]),
-            str(row.attempts),
-            Text(row.answer),
-        )
-    console().print(table)
+    show(_COLUMNS, [_row(row, now) for row in found])
+    if any(row.state == "dead" for row in found):
+        next_step("to send dead letters again: wirewatch deliveries retry ID, or --all")
+
+
+def _row(row: Row[Any], now: datetime) -> tuple[str | Text, ...]:
+    from rich.text import Text
+
+    state = row.state
+    if state == "due" and row.due_at is not None and row.due_at > now:
+        state = f"due {when(row.due_at, now)}"
+    return (
+        short(row.id),
+        when(row.created_at, now),
+        row.channel,
+        row.rule or row.kind,
+        Text(state, _STYLE[row.state]),
+        str(row.attempts),
+        row.title,
+        row.answer,
+    )

@@ -7,12 +7,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.cli.common import AsJson, ConfigPath, console, print_json, when
+from monitor.cli.common import AsJson, ConfigPath, due, print_json, when
+from monitor.cli.listing import Column, show
 from monitor.cli.reading import open_store
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Row
 
+_COLUMNS = (
+    Column("feed"),
+    Column("state"),
+    Column("items", right=True),
+    Column("newest"),
+    Column("last poll"),
+    Column("next poll"),
+    Column("why then", below=True),
+)
 _STYLE = {"ok": "green", "new": "cyan", "failing": "red", "not_a_feed": "red", "gone": "red"}
 
 
@@ -57,27 +67,27 @@ def _interval(row: Row[Any]) -> timedelta:
 
 
 def _show(found: list[Row[Any]], counts: dict[str, tuple[int, datetime | None]]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
     if not found:
         typer.echo("no feeds", err=True)
         return
     now = datetime.now(UTC)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("feed", "state", "items", "newest", "last poll", "next poll", "why then", ""):
-        table.add_column(column, overflow="fold", justify="right" if column == "items" else "left")
-    for row in found:
-        items, newest = counts.get(row.id, (0, None))
-        state = row.state if row.active else "inactive"
-        table.add_row(
-            row.name,
-            Text(state, _STYLE.get(state, "dim")),
-            str(items),
-            when(newest, now),
-            when(row.last_request_at, now),
-            "never" if row.state == "gone" else when(row.next_poll_at, now),
-            row.next_poll_why,
-            Text(row.last_error, "red"),
-        )
-    console().print(table)
+    show(_COLUMNS, [_row(row, counts.get(row.id, (0, None)), now) for row in found])
+
+
+def _row(row: Row[Any], count: tuple[int, datetime | None], now: datetime) -> tuple[Any, ...]:
+    from rich.text import Text
+
+    items, newest = count
+    state = row.state if row.active else "inactive"
+    why = Text(row.next_poll_why)
+    if row.last_error:
+        why.append(f" · {row.last_error}" if row.next_poll_why else row.last_error, "red")
+    return (
+        row.name,
+        Text(state, _STYLE.get(state, "dim")),
+        str(items),
+        when(newest, now),
+        when(row.last_request_at, now),
+        "never" if row.state == "gone" or not row.active else due(row.next_poll_at, now),
+        why,
+    )

@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.cli.common import AsJson, ConfigPath, Limit, console, print_json, when
+from monitor.cli.common import AsJson, ConfigPath, Limit, fail, print_json, when
+from monitor.cli.listing import MATCH, Column, next_step, short, show
 from monitor.cli.reading import open_store
 
 if TYPE_CHECKING:
     from rich.text import Text
     from sqlalchemy.engine import Row
+
+_COLUMNS = (
+    Column("id"),
+    Column("when"),
+    Column("rule"),
+    Column("feed"),
+    Column("title", below=True),
+    Column("told", below=True),
+)
 
 
 def command(
@@ -24,12 +34,16 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """What matched, newest first, with the matched words marked and where each alert went."""
-    with open_store(config) as (_, store):
+    with open_store(config) as (checked, store):
         found = store.hits(limit, rule=rule, feed=feed)
         told = store.deliveries_of_hits([row.id for row in found])
     if as_json:
         print_json(_object(row, told.get(row.id, [])) for row in found)
         return
+    if not found:
+        for kind, name, known in (("rule", rule, checked.rules), ("feed", feed, checked.feeds)):
+            if name is not None and name not in known:
+                fail(f"no {kind} '{name}' in the configuration")
     _show(found, told)
 
 
@@ -53,22 +67,18 @@ def _object(row: Row[Any], sent: list[tuple[str, str]]) -> dict[str, Any]:
 
 
 def _show(found: list[Row[Any]], told: dict[str, list[tuple[str, str]]]) -> None:
-    from rich.table import Table
-
     if not found:
         typer.echo("no hits yet", err=True)
         return
     now = datetime.now(UTC)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("when", "rule", "feed", "title", "told"):
-        table.add_column(column, overflow="fold")
-    for row in found:
-        sent = [f"{channel} {state}" for channel, state in told.get(row.id, [])]
-        why_not = f"not told: {row.untold}" if row.untold else "nobody to tell"
-        table.add_row(
-            when(row.at, now), row.rule, row.feed, _title(row), ", ".join(sent) or why_not
-        )
-    console().print(table)
+    show(_COLUMNS, [_row(row, told.get(row.id, []), now) for row in found])
+    next_step("why one of them, with its words and its link: wirewatch why ID")
+
+
+def _row(row: Row[Any], sent: list[tuple[str, str]], now: datetime) -> tuple[str | Text, ...]:
+    why_not = f"not told: {row.untold}" if row.untold else "nobody to tell"
+    told = ", ".join(f"{channel} {state}" for channel, state in sent) or why_not
+    return short(row.id), when(row.at, now), row.rule, row.feed, _title(row), told
 
 
 def _title(row: Row[Any]) -> Text:
@@ -77,5 +87,5 @@ def _title(row: Row[Any]) -> Text:
     title = Text(row.title or "(no title)")
     for span in json.loads(row.match)["spans"]:
         if span["field"] == "title":
-            title.stylize("bold yellow", span["start"], span["end"])
+            title.stylize(MATCH, span["start"], span["end"])
     return title

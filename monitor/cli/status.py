@@ -7,8 +7,10 @@ from typing import Any
 
 import typer
 
-from monitor.cli.common import AsJson, ConfigPath, console, print_json, when
+from monitor.cli.common import AsJson, ConfigPath, console, due, print_json, when
 from monitor.cli.reading import open_store
+
+_STOPPED = "not running; start it with: wirewatch run, or as a service"
 
 
 def command(config: ConfigPath = None, as_json: AsJson = False) -> None:
@@ -39,7 +41,7 @@ def _show(facts: dict[str, Any], now: datetime) -> None:
     sends = facts["deliveries"]
     waiting = sends.get("due", 0) + sends.get("sending", 0)
     oldest = f", the oldest queued {when(facts['oldest_unsent'], now)}" if waiting else ""
-    running = Text("running", "green") if facts["running"] else Text("not running", "yellow")
+    running = Text("running", "green") if facts["running"] else Text(_STOPPED, "yellow")
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -49,14 +51,18 @@ def _show(facts: dict[str, Any], now: datetime) -> None:
     table.add_row("items", str(facts["items"]))
     table.add_row("hits", f"{facts['hits']}, {facts['hits_24h']} in the last 24 h")
     table.add_row("alerts", f"{sends.get('sent', 0)} sent, {waiting} waiting{oldest}")
-    table.add_row("dead letters", str(sends.get("dead", 0)))
+    table.add_row("dead letters", _dead(sends.get("dead", 0)))
     table.add_row("last good poll", when(facts["last_good_poll"], now))
-    table.add_row("next poll", when(facts["next_poll"], now))
+    table.add_row("next poll", due(facts["next_poll"], now))
     for name, why in facts["stopped_channels"].items():
         table.add_row("stopped", Text(f"{name}: {why}", "red"))
     console().print(table)
     if facts["stopped_channels"]:
         typer.echo("a stopped channel works again once its settings change in the YAML", err=True)
+
+
+def _dead(count: int) -> str:
+    return f"{count}, see: wirewatch deliveries --state dead" if count else "0"
 
 
 def _states(states: dict[str, int]) -> str:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,15 @@ def run_here(words: Sequence[str]) -> Done:
     return Done(code, out.getvalue(), err.getvalue())
 
 
-def run_process(words: Sequence[str], timeout: float = 60) -> Done:
-    """As a process of its own, as a shell would."""
-    done = subprocess.run(
-        [sys.executable, "-m", "monitor.cli", *words],
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
+def run_process(words: Sequence[str], timeout: float = 60, out: Path | None = None) -> Done:
+    """As a process of its own, as a shell would; ``out`` is where its stdout goes instead."""
+    with contextlib.ExitStack() as stack:
+        done = subprocess.run(
+            [sys.executable, "-m", "monitor.cli", *words],
+            stdout=stack.enter_context(out.open("w")) if out else subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+    return Done(done.returncode, done.stdout or "", done.stderr)
