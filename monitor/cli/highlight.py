@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
+from monitor.cli.common import fail
+
 if TYPE_CHECKING:
     from alerts.message import Text
     from rules import Document, Span
@@ -108,12 +110,23 @@ def _inks(text: Text) -> list[Ink]:
 
 @contextmanager
 def until_nobody_reads() -> Iterator[None]:
-    """End quietly when whoever reads our output leaves, as ``| head`` does."""
+    """End without a traceback whatever becomes of our output: quietly when whoever reads it
+    leaves, as ``| head`` does, with 130 on Ctrl-C, with a message when it cannot be written."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8
     try:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         raise typer.Exit from None
+    except OSError as error:
+        _write_no_more()
+        fail(f"the output cannot be written: {error.strerror}")
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _write_no_more() -> None:
+    """What is still held back would fail again when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

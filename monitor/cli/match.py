@@ -45,6 +45,7 @@ def command(
     Items come one a line: as JSON objects when the first line begins with { (title, summary,
     content or text, lang, author, tags, url, feed, source), else as texts. Exit code: 0 when
     something matched, 1 when nothing did, 2 for a mistake or a line that could not be read.
+    An EXPR that begins with - goes after --.
     """
     expression, file = _arguments(words or [], rules)
     ruleset = _of_folder(rules) if rules else _of_expression(expression, config)
@@ -125,6 +126,8 @@ def _refuse(errors: RuleErrors, hint: str = "") -> NoReturn:
 def _opened(file: str) -> Iterator[IO[bytes]]:
     """FILE, or standard input for ``-``."""
     if file == "-":
+        if not sys.stdin:
+            fail("match: there is no standard input; name a FILE")
         if sys.stdin.isatty():
             typer.echo("reading items from the terminal, one a line; end with Ctrl-D", err=True)
         yield sys.stdin.buffer
@@ -162,8 +165,6 @@ class Search:
         except NotLinesError as error:
             fail(f"{self._name}: {error}")
         except OSError as error:
-            if isinstance(error, BrokenPipeError):
-                raise
             fail(f"{self._name}: cannot be read: {error.strerror}")
 
     def _skip(self, line: Unreadable) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 import tracemalloc
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -12,8 +14,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from rigs.archive import DAY, NOW, RULES, Archive
-from rigs.command import Done, run_here
+from rigs.command import Done, Terminal, run_here
 
+from monitor.cli import main
 from monitor.cli.comparison import PAGE, Comparison, Words, charts, pages
 from monitor.ids import new_id
 
@@ -363,6 +366,16 @@ def test_memory_does_not_grow_with_the_number_of_items() -> None:
 
     peak(1)
     assert peak(20) < peak(2) + 50_000
+
+
+def test_a_terminal_shows_how_far_it_is(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with pytest.raises(SystemExit) as end:
+        main(["backtest", "-c", str(archive.etc)])
+    assert end.value.code == 0
+    assert re.search(r"items .*0/4.*4/4", terminal.getvalue(), re.DOTALL)
 
 
 def test_bars_are_of_one_scale_and_whatever_is_not_nothing_shows() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import subprocess
@@ -13,9 +14,9 @@ from types import SimpleNamespace
 from typing import IO, Any, cast
 
 import pytest
-from rigs.command import run_here
+from rigs.command import Terminal, run_here
 
-from monitor.cli import COMMANDS
+from monitor.cli import COMMANDS, main
 from monitor.cli.lines import LONGEST, Line, NotLinesError, Unreadable, read_items
 from monitor.cli.match import Search
 from rules import Document, compile_rules, evaluate
@@ -346,6 +347,66 @@ def test_a_reader_who_leaves_ends_it_quietly() -> None:
         process.stdin.close()
         assert process.wait(30) == 0
         assert process.stderr.read() == b""
+
+
+def test_output_that_cannot_be_written_is_told() -> None:
+    name = write(*ITEMS)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "monitor.cli", "match", "Putin", name],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.stderr == "the output cannot be written: No space left on device\n"
+    assert done.returncode == 2
+
+
+def test_ctrl_c_ends_it_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(io.BytesIO):
+        def readline(self, _size: int | None = -1, /) -> bytes:
+            raise KeyboardInterrupt
+
+    stdin = SimpleNamespace(buffer=Interrupted(), isatty=lambda: False)
+    monkeypatch.setattr(sys, "stdin", stdin)
+    done = run_here(["match", "Putin"])
+    assert (done.code, done.out, done.err) == (130, "", "")
+
+
+def test_without_standard_input_a_file_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    done = run_here(["match", "Putin"])
+    assert (done.code, done.err) == (2, "match: there is no standard input; name a FILE\n")
+
+
+def test_a_file_that_breaks_while_it_is_read_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(io.BytesIO):
+        def readline(self, _size: int | None = -1, /) -> bytes:
+            raise OSError(errno.EIO, "Input/output error")
+
+    stdin = SimpleNamespace(buffer=Broken(), isatty=lambda: False)
+    monkeypatch.setattr(sys, "stdin", stdin)
+    done = run_here(["match", "Putin"])
+    assert (done.code, done.err) == (2, "stdin: cannot be read: Input/output error\n")
+
+
+def test_an_expression_that_begins_with_a_dash_goes_after_two() -> None:
+    done = run_here(["match", "--", "-Minsk (Xi OR rain)", write(*ITEMS)])
+    assert [line[:2] for line in done.out.splitlines()] == ["1:", "3:", "  "]
+
+
+def test_in_a_terminal_matched_words_are_in_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    with pytest.raises(SystemExit):
+        main(["match", "Xi AND Putin", write({"title": "Xi met Putin " + "and so on " * 20})])
+    (line,) = terminal.getvalue().splitlines()
+    assert line.startswith(
+        "\x1b[2m1: \x1b[0m\x1b[1;33mXi\x1b[0m met \x1b[1;33mPutin\x1b[0m and so on"
+    )
 
 
 @pytest.mark.corpus

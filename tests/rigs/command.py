@@ -46,3 +46,10 @@ def run_process(words: Sequence[str], timeout: float = 60, out: Path | None = No
             check=False,
         )
     return Done(done.returncode, done.stdout or "", done.stderr)
+
+
+class Terminal(io.StringIO):
+    """What a terminal of 80 columns would be sent."""
+
+    def isatty(self) -> bool:
+        return True
