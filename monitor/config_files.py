@@ -40,6 +40,10 @@ def find(path: Path) -> Found:
     directory = path if is_directory else path.parent
     found = Found(directory.absolute())
     main = path / MAIN if is_directory else path
+    if not is_directory and _is_absent(path):
+        hint = f"name another after -c, or write a first one with: wirewatch init {path}"
+        found.mistakes.append(Mistake("there is no such configuration", hint, str(path)))
+        return found
     if is_directory and _is_closed(path):
         found.mistakes.append(Mistake("this directory cannot be read", "", str(path)))
         return found
@@ -114,6 +118,17 @@ def _is_directory(path: Path) -> bool:
         return path.is_dir()
     except (OSError, ValueError):  # where we may not look, there is none for us
         return False
+
+
+def _is_absent(path: Path) -> bool:
+    """Whether nothing is there; False where we may not look."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        pass
+    return False
 
 
 def _is_closed(directory: Path) -> bool:

@@ -20,6 +20,7 @@ from rules.load import Expression, Group, Names, compile_located, locate, read_g
 from rules.source import Items, Node, Table, Text
 
 _IN_QUOTES = "put the whole rule in single quotes or after >-"
+_KEY = re.compile(r"\s*(\w+):")
 _FEED = re.compile(r"(?<![\w:.\"-])feed:([\w.-]+)(?![\w.*-])")
 _COMMENT = re.compile(r"[ \t]+#[^\s#]")
 
@@ -123,9 +124,8 @@ class Rules:
 
     def _expression(self, reader: Reader, key: Text, node: Node) -> Text | None:
         if isinstance(node, Text) and not node.value.strip():
-            rest = reader.source.text[node.start :].partition("\n")[0]
-            hint = "what begins with # is a comment; " if "#" in rest else ""
-            reader.wrong(key, f"rule '{shown(key.value)}' is empty", f"{hint}write what to match")
+            hint = _why_empty(reader.source.text[key.start :])
+            reader.wrong(key, f"rule '{shown(key.value)}' is empty", hint)
             return None
         if isinstance(node, Text):
             return node
@@ -191,6 +191,16 @@ _DOCUMENT: Keys = {
     "source": lambda reader, node: reader.one(node, values.words),
     "lang": lambda reader, node: reader.one(node, values.language),
 }
+
+
+def _why_empty(text: str) -> str:
+    """What to do about a rule that begins ``text`` and says nothing."""
+    line, _end, below = text.partition("\n")
+    next_key = _KEY.match(below)
+    if next_key and next_key[1] in RULE:
+        return f"indent {next_key[1]}: and what follows further than the rule's name"
+    comment = "what begins with # is a comment; " if "#" in line else ""
+    return f"{comment}write what to match"
 
 
 def _examples(reader: Reader, rule: str, node: Node) -> Iterator[ExampleConfig]:

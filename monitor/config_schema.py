@@ -122,7 +122,9 @@ class Reader:
         kind = "a list" if isinstance(node, Items) else "one value"
         if isinstance(node, Text) and node.empty:
             kind = "nothing"
-        self.wrong(node, f"{what} holds keys and values, here is {kind}")
+        dashes = self.source.text[node.start : node.start + 1] == "-"
+        hint = "write key: value on each line, without the dash" if dashes else ""
+        self.wrong(node, f"{what} holds keys and values, here is {kind}", hint)
         return None
 
     def fields(self, node: Node, keys: Keys, what: str) -> dict[str, Any]:

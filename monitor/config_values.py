@@ -208,7 +208,7 @@ def feed_url(text: str) -> str:
         raise WrongValueError(message, "write it with %-signs", strange.start())
     scheme, separator, rest = text.partition("://")
     if scheme.lower() not in ("http", "https"):
-        hint = "" if separator else "write https:// before it"
+        hint = f"write https:// {'in its place' if separator else 'before it'}"
         raise WrongValueError(f"'{shown(text)}' is neither http:// nor https://", hint)
     if "@" in re.split(r"[/?#]", rest, maxsplit=1)[0]:
         hint = "write auth: {user: …, password: …}"

@@ -216,7 +216,10 @@ def test_no_configuration_says_how_to_begin(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert check() == 2
-    assert capsys.readouterr().err == "etc:1:1: cannot be read: No such file or directory\n"
+    assert capsys.readouterr().err == (
+        "etc:1:1: there is no such configuration; name another after -c, or write a first one"
+        " with: wirewatch init etc\n"
+    )
 
 
 def test_the_file_beside_us_is_found_without_being_named(

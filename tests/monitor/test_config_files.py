@@ -109,7 +109,10 @@ def test_a_directory_without_a_main_file_says_how_to_begin(etc: Configured) -> N
 
 def test_a_configuration_that_is_not_there_is_named(etc: Configured) -> None:
     assert mistakes(etc.directory / "gone") == [
-        "etc/gone:1:1: cannot be read: No such file or directory"
+        (
+            "etc/gone:1:1: there is no such configuration; name another after -c, or write a first"
+            " one with: wirewatch init etc/gone"
+        )
     ]
 
 
@@ -241,7 +244,7 @@ def test_the_feeds_of_opml_files_are_named_after_their_titles(etc: Configured) -
         ),
         (
             '<opml>\n  <outline text="x" xmlUrl="feed://x.org"/>\n</opml>',
-            "2:3: 'feed://x.org' is neither http:// nor https://",
+            "2:3: 'feed://x.org' is neither http:// nor https://; write https:// in its place",
         ),
     ],
 )

@@ -106,6 +106,13 @@ def test_all_mistakes_of_all_files_come_at_once_in_reading_order(etc: Configured
         ("log: {levle: info}", "3:7: log: has no key 'levle'; did you mean level?"),
         ("log: info", "3:6: log: holds keys and values, here is one value"),
         (
+            "rules:\n- Xi AND Putin",
+            (
+                "4:1: rules: holds keys and values, here is a list; write key: value on each line,"
+                " without the dash"
+            ),
+        ),
+        (
             "database: postgresql://x/y",
             "3:11: PostgreSQL is not available in this version; write it as sqlite:///wirewatch.db",
         ),
@@ -158,7 +165,10 @@ def test_a_key_of_a_rule_of_a_later_version_is_refused(etc: Configured, key: str
             "www.x.org/rss",
             "4:6: 'www.x.org/rss' is neither http:// nor https://; write https:// before it",
         ),
-        ("ftp://x.org/rss", "4:6: 'ftp://x.org/rss' is neither http:// nor https://"),
+        (
+            "ftp://x.org/rss",
+            "4:6: 'ftp://x.org/rss' is neither http:// nor https://; write https:// in its place",
+        ),
         (
             "https://me:p4ss@x.org/",
             (
@@ -272,6 +282,10 @@ def test_a_channel_that_is_wrong(etc: Configured, channel: str, mistake: str) ->
         ("Xi AND", "4:12: expected a term after AND"),
         ("Xi AND @putn", "4:13: no group named @putn"),
         ("", "4:3: rule 'a' is empty; write what to match"),
+        (
+            "\n  match: Xi\n  severity: high",
+            ("4:3: rule 'a' is empty; indent match: and what follows further than the rule's name"),
+        ),
         (
             "#gaza",
             "4:3: rule 'a' is empty; what begins with # is a comment; write what to match",
