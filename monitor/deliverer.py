@@ -14,6 +14,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,7 +26,7 @@ from monitor.logs import outcome
 from monitor.notices import tell
 from monitor.schedule import Retry, next_attempt_at
 from monitor.store import ClaimedDelivery, Store
-from monitor.writer import Writer
+from monitor.writer import Refused, Writer
 
 PER_CHANNEL = 4
 _LEASE_MARGIN = timedelta(seconds=15)
@@ -40,7 +41,8 @@ class Senders:
 
 
 class Deliverer:
-    """Sends what is due. ``progress`` counts claims that the database answered."""
+    """Sends what is due. ``progress`` counts claims that the database answered, with
+    yes or no."""
 
     def __init__(
         self,
@@ -63,7 +65,7 @@ class Deliverer:
         self._busy: Counter[str] = Counter()
         self._running: set[asyncio.Task[None]] = set()
         self._sending: set[str] = set()  # after a leap of the clock one may be claimed again
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
     @property
     def running(self) -> int:
@@ -79,7 +81,7 @@ class Deliverer:
         """T2, and start what it claimed. How many were started."""
         senders = self.senders
         slots = {name: PER_CHANNEL - self._busy[name] for name in senders.channels}
-        if self._stopping or not any(free > 0 for free in slots.values()):
+        if self._stopping.is_set() or not any(free > 0 for free in slots.values()):
             return 0
         leases = {name: senders.config.channels[name].timeout + _LEASE_MARGIN for name in slots}
         # Taken before the claim: two rounds under way at once must not share a place.
@@ -92,7 +94,9 @@ class Deliverer:
         finally:
             for name, free in slots.items():
                 self._busy[name] -= free
-        self.progress += 1
+            self.progress += 1
+        if self._stopping.is_set():  # not begun: the next start makes them due at once
+            return 0
         new = [delivery for delivery in claimed if delivery.id not in self._sending]
         for delivery in new:
             self._start(delivery, senders)
@@ -108,15 +112,17 @@ class Deliverer:
     def _ended(self, task: asyncio.Task[None], delivery: ClaimedDelivery) -> None:
         self._running.discard(task)
         self._sending.discard(delivery.id)
-        if not task.cancelled() and task.exception() is not None:
-            logger.opt(exception=task.exception()).error(
-                "send channel={} outcome=bug", delivery.channel
-            )
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, Refused):  # sent again when its lease is over, with the same id
+            _log("ERROR", delivery, "not_settled", error=error.orig)
+        else:
+            logger.opt(exception=error).error("send channel={} outcome=bug", delivery.channel)
 
     async def stop(self, grace: timedelta) -> None:
         """Start no more; give what is under way ``grace`` to end. What is cut off is sent again,
         with the same id."""
-        self._stopping = True
+        self._stopping.set()
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=grace.total_seconds())
             for task in late:
@@ -128,12 +134,13 @@ class Deliverer:
         config = senders.config.channels[delivery.channel]
         try:
             result = await self._send(delivery, senders.channels[delivery.channel], config)
-            await self._writer(self._settle, delivery, result, senders.config)
+            await self._writer.insist(_LEASE_MARGIN, self._settle, delivery, result, senders.config)
         finally:
             self._busy[delivery.channel] -= 1
         if isinstance(result, Receipt):
             self.sent += 1
-            await self.deliver_due()
+            with suppress(Refused):  # then at the next tick
+                await self.deliver_due()
 
     async def _send(
         self, delivery: ClaimedDelivery, channel: Channel, config: ChannelConfig
