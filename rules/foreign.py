@@ -10,7 +10,10 @@ _DISTANCE = re.compile(r"(?i)((?:not)?o?near|w|pre|p|n|adj|within)(/?)(\d*)([a-z
 _SAME_PART = re.compile(r"(?i)(?:w|pre)/(?:s|p|seg|sent|para)$")
 _AT_LEAST = re.compile(r"(?i)atleast(/?)(\d*)(.*)$")
 _AND_NOT = re.compile(r"(?i)(?:and|but)[_-]?not$")
-_SUSPECT = re.compile(r"(?i)(?:not)?o?near|adj|within|atleast|andnot|butnot|xor|exc")
+SUSPECT = r"(?i:(?:not)?o?near|adj|within|atleast|andnot|butnot|xor|exc)"
+"""How every word of letters and digits begins that may be an operator elsewhere."""
+
+_SUSPECT = re.compile(SUSPECT)
 _FUZZY = re.compile(r"(.+?)~([\d.]*)$")
 _BOOST = re.compile(r"(.+?)\^[\d.]*$")
 _LETTER = r"[^\W\d_]"

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from rules import foreign
@@ -39,8 +40,9 @@ from rules.expression import (
     Term,
     needless,
 )
+from rules.quick import read_quickly
 from rules.remarks import Names, Remark, odd_regex, short_wildcard, short_wildcards
-from rules.terms import TermError, Written, read_regex, read_whole, read_words
+from rules.terms import TermError, Written, read_easily, read_regex, read_whole, read_words
 from rules.tokens import Token, plain, short, tokens
 
 LONGEST = 20_000
@@ -104,12 +106,40 @@ def parse(expression: str, groups: Groups) -> tuple[Expression | None, tuple[Mis
         message = f"a rule of {len(expression):,} characters; the limit is {LONGEST:,}"
         hint = "put its terms into groups, or divide it"
         return None, (mistake_in(expression, message, hint, LONGEST),)
+    plain_root = read_quickly(expression, _known, MOST_TERMS, DEEPEST)
+    if plain_root is not None:
+        return Expression(expression, plain_root, frozenset()), ()
+    return parse_fully(expression, groups)
+
+
+def parse_fully(expression: str, groups: Groups) -> tuple[Expression | None, tuple[Mistake, ...]]:
+    """Read an expression that is not too long; the same as `parse`, without its short cut."""
     reader = _Reader(expression, groups)
     root = reader.read()
     if root is None or reader.faults:
         faults = sorted(reader.faults, key=lambda fault: fault.offset)[:_MOST_MISTAKES]
         return None, tuple(mistake_in(expression, f.message, f.hint, f.offset) for f in faults)
     return Expression(expression, root, frozenset(reader.used), tuple(reader.remarks)), ()
+
+
+_LONGEST_KNOWN = 64
+_MOST_KNOWN = 1 << 15
+
+
+@lru_cache(_MOST_KNOWN)
+def _known(piece: str) -> Term | None:
+    """The term that a piece of an expression is, if it is one in any rule and not worth a
+    remark."""
+    if len(piece) > _LONGEST_KNOWN:
+        return None
+    easy = read_easily(piece)
+    if easy:
+        return Term(easy)
+    reader = _Reader(piece, {})
+    root = reader.read()
+    if isinstance(root, Term) and not reader.faults and not reader.remarks:
+        return root if (root.start, root.end) == (0, len(piece)) else None
+    return None
 
 
 class _Stop(Exception):  # noqa: N818 - it ends the reading; the fault is already noted

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, NamedTuple
 
+from rules import foreign
 from rules import text as words
 from rules.expression import Gap, Pattern, Phrase, Whole, Window, Word, in_letters, whole_value
 from rules.regex import Regex, RegexError
@@ -106,6 +108,49 @@ def read_regex(whole: str, pattern: str, offset: int, *, cased: bool) -> Pattern
         raise TermError(f"/{pattern}/ {error}", offset=offset) from None
 
 
+# --- easy terms ------------------------------------------------------------------------------
+
+
+def read_easily(piece: str) -> Phrase | None:
+    """The same as the parser reads for a word, a prefix or a phrase of nothing but letters and
+    digits; ``None`` for all others and for those that may be something else or are worth a
+    remark."""
+    quoted = piece[0] == '"'
+    inner = piece[1:-1] if quoted else piece
+    letters = inner.removesuffix("*")
+    if not quoted and (_MAY_BE_MEANT.match(letters) or " " in letters):
+        return None
+    if words.is_plain(letters):
+        *others, last = letters.split(" ")
+        gaps: tuple[Gap, ...] = (_ANYTHING,) * len(others)
+    else:
+        cut = words.cut_easily(letters)
+        if not cut:
+            return None
+        (*others, last), gaps = cut[0], tuple(map(_GAPS.__getitem__, cut[1]))
+    ends = len(letters) < len(inner)
+    if ends and len(last) <= _FEWEST_LETTERS + 1 and not words.is_dense(last):
+        return None
+    read = [_easy_word(word, "is") for word in others]
+    read.append(_easy_word(last, "begins" if ends else "is"))
+    if not all(word.normal for word in read):
+        return None
+    return Phrase(tuple(read), gaps, "", "", piece)
+
+
+_MAY_BE_MEANT = re.compile(r"(?i:and|or|not|near|onear)\Z|" + foreign.SUSPECT)
+
+
+def _easy_word(surface: str, how: Literal["is", "begins"]) -> Word:
+    if surface.isascii():
+        return Word(surface, surface.lower(), how)
+    normal = words.normal(surface)
+    if words.has_no_accents(surface):
+        return Word(surface, normal, how)
+    accented = words.accented(surface)
+    return Word(surface, normal, how, "normal", accented if accented != normal else "")
+
+
 # --- phrases ---------------------------------------------------------------------------------
 
 
@@ -129,6 +174,7 @@ def _simple(term: Written) -> Phrase | None:
 
 
 _ANYTHING = Gap()
+_GAPS = (_ANYTHING, Gap(close=1), Gap(close=2))
 
 
 def _phrase(term: Written) -> Phrase:
@@ -195,7 +241,7 @@ def _word(term: Written, surface: str, *, open_before: bool, open_after: bool) -
         compare = "exact" if term.mark == "=" else "stem"
     normal = words.normal(surface)
     accents = ""
-    if compare != "exact" and not surface.isascii():
+    if compare != "exact" and not words.has_no_accents(surface):
         accented = words.accented(surface)
         accents = accented if accented != normal else ""
     return Word(surface, normal, how, compare, accents)
@@ -204,7 +250,7 @@ def _word(term: Written, surface: str, *, open_before: bool, open_after: bool) -
 def _gap(between: str, before: str, after: str) -> Gap:
     if words.signs(between):
         return Gap(words.asked(between))
-    return Gap(close=2 if words.is_spaceless(before) and words.is_spaceless(after) else 1)
+    return _GAPS[2 if words.is_spaceless(before) and words.is_spaceless(after) else 1]
 
 
 def _check_wildcards(term: Written, read: tuple[Word, ...], gaps: tuple[Gap, ...]) -> None:

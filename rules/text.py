@@ -15,7 +15,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import cache, cached_property, lru_cache
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple
 
 from rules import characters as chars
 
@@ -97,6 +98,30 @@ def is_plain(text: str) -> bool:
     return _PLAIN_WORDS.fullmatch(text) is not None
 
 
+_SPACELESS_RUN = re.compile("[\u4e00-\u9fff\u3400-\u4dbf]+")
+
+
+def cut_easily(text: str) -> tuple[list[str], list[Literal[0, 1, 2]]] | None:
+    """The words of a text in which nothing but single spaces stands between words, and how close
+    each is to the next (see `Gap`): 0 over a space, 2 within a script without spaces, else 1."""
+    if _SPACELESS_RUN.fullmatch(text):
+        return list(text), [2] * (len(text) - 1)
+    if _FLATTENED.search(text):
+        return None
+    found: list[str] = []
+    close: list[Literal[0, 1, 2]] = []
+    for run in text.split(" "):
+        surfaces = word_pattern().findall(run)
+        if not surfaces or sum(map(len, surfaces)) != len(run):
+            return None
+        if found:
+            close.append(0)
+        found += surfaces
+        spaceless = list(map(is_spaceless, surfaces))
+        close += [2 if one and other else 1 for one, other in pairwise(spaceless)]
+    return found, close
+
+
 def is_spaceless(surface: str) -> bool:
     """Is this word one character of a script without spaces (Katakana excepted)?"""
     return _SPACELESS.match(surface) is not None
@@ -140,6 +165,9 @@ _UNWRITTEN = re.compile(
     "[\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u0640"
     "\u0898-\u089f\u08ca-\u08e1\u08e3-\u08ff\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7]+"
 )
+_NO_ACCENTS = re.compile(
+    "[\x00-\x7f\u0400-\u1aaf\u1b00-\u1c7f\u1cd0-\u1cff\u2e80-\ua63f\ua960-\uab2f\uabc0-\ud7ff]*"
+)
 _SAME_LETTER = str.maketrans(
     {
         "ё": "е",
@@ -159,6 +187,12 @@ _SAME_LETTER = str.maketrans(
 )
 _D_WITH_STROKE = str.maketrans({"đ": "d"})
 _DIGIT = re.compile(r"[^\x00-\x7f\W]")
+# Characters that compare the same whatever stands beside them: neither marks nor what may be
+# written out as marks or as parts of Hangul syllables.
+_BY_THEMSELVES = re.compile(
+    f"[^{chars.MARK.low}{chars.IGNORED.low}\u0e33\u0eb3\u1100-\u11ff\u3100-\u33ff"
+    "\ua960-\ua97f\ud7a4-\U0010ffff]+"
+)
 
 
 def exact(surface: str) -> str:
@@ -180,11 +214,38 @@ def accented(surface: str) -> str:
     return _accented(surface) if len(surface) <= _LONG_WORD else _fold(surface, accents=True)
 
 
+def has_no_accents(surface: str) -> bool:
+    """Is `accented` certainly the same as `normal`?"""
+    return _NO_ACCENTS.fullmatch(surface) is not None
+
+
 def _exact(surface: str) -> str:
     return unicodedata.normalize("NFKC", _IGNORED.sub("", surface))
 
 
 def _fold(surface: str, *, accents: bool) -> str:
+    if _BY_THEMSELVES.fullmatch(surface):
+        return surface.translate(_ACCENTED_LETTERS if accents else _LETTERS)
+    return _written_out(surface, accents=accents)
+
+
+class _Letters(dict[int, str]):
+    """What characters compare as that stand by themselves, each found out when first met."""
+
+    def __init__(self, *, accents: bool) -> None:
+        super().__init__()
+        self._accents = accents
+
+    def __missing__(self, code: int) -> str:
+        found = self[code] = _written_out(chr(code), accents=self._accents)
+        return found
+
+
+_LETTERS = _Letters(accents=False)
+_ACCENTED_LETTERS = _Letters(accents=True)
+
+
+def _written_out(surface: str, *, accents: bool) -> str:
     text = unicodedata.normalize("NFKC", _exact(surface).casefold())
     if not accents and _MAY_HAVE_ACCENTS.search(text):
         apart = unicodedata.normalize("NFD", text)
