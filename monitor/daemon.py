@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,13 +28,13 @@ from monitor.config import Config, load
 from monitor.config_examples import require_examples
 from monitor.database import exclusive_lock, open_engine, prepare
 from monitor.deliverer import Deliverer, Senders
-from monitor.guard import Clients, open_clients
+from monitor.guard import Clients, Lookup, open_clients
 from monitor.logs import Redactor, outcome, set_up
 from monitor.notices import tell
 from monitor.parse import ParserPool
 from monitor.poller import LEASE, Poller, Watch, configured, feeds_by_url
 from monitor.store import Store
-from monitor.writer import Writer
+from monitor.writer import Refused, Writer
 from rules import RuleErrors
 
 POLL_GRACE = timedelta(seconds=5)
@@ -65,6 +65,7 @@ class Engine:
         self.writer = Writer()
         self.pool = ParserPool()
         self._redact = redact
+        self._lookup = Lookup()  # one for all configurations: its threads never end
         self._base = AsyncExitStack()
         self._stacks: list[AsyncExitStack] = []
         self._tasks: set[asyncio.Future[object]] = set()
@@ -111,7 +112,9 @@ class Engine:
         stack = AsyncExitStack()
         self._stacks.append(stack)
         return await stack.enter_async_context(
-            open_clients(contact=config.contact, allow_private=config.allow_private)
+            open_clients(
+                contact=config.contact, allow_private=config.allow_private, lookup=self._lookup
+            )
         )
 
     def _retire_all_but(self, kept: AsyncExitStack) -> None:
@@ -146,18 +149,23 @@ class Engine:
         new = self._stacks[-1]
         try:
             watch, senders = Watch.of(config, clients), self._senders(config, clients)
-            await self.writer(self._sync, config)
+            await self.writer(self._adopt, watch, senders)
         except BaseException:
             self._retire(new)
             raise
-        self.config = config
+        self._retire_all_but(new)
+
+    def _adopt(self, watch: Watch, senders: Senders) -> None:
+        """In the writer thread, so that no poll is recorded by the old configuration once the
+        tables follow the new one."""
+        self._sync(watch.config)
+        self.config = watch.config
         self.poller.watch = watch
         self.deliverer.senders = senders
-        self._retire_all_but(new)
 
     def wake(self) -> None:
         """Deliver now, not at the next tick."""
-        self._spawn(self.deliverer.deliver_due())
+        self._spawn(self._begin(self.deliverer.deliver_due))
 
     def _spawn(self, work: Coroutine[object, object, object]) -> None:
         task = asyncio.ensure_future(work)
@@ -165,15 +173,34 @@ class Engine:
         task.add_done_callback(self._tasks.discard)
 
     async def tick(self) -> None:
-        """Claim what is due and start it."""
+        """Claim what is due and start it. What the database refuses is tried at the next tick."""
+        for begin in self._duties():
+            await self._begin(begin)
+
+    async def _begin(self, duty: Callable[[], Awaitable[object]]) -> None:
         try:
-            if self.clock() < self._latest - _CLOCK_SLACK:
-                await self._follow_clock_back()
-            self._latest = self.clock()
-            await self.poller.poll_due()
-            await self.deliverer.deliver_due()
-        except Exception:  # noqa: BLE001 - the database said no: said loudly, tried at the next tick
+            await duty()
+        except Refused:
+            pass  # the writer has said so
+        except Exception:  # noqa: BLE001 - a bug of ours: logged whole, tried at the next tick
             logger.exception("tick outcome=failed")
+
+    async def start_due(self) -> None:
+        """Claim what is due and start it.
+
+        Raises:
+            monitor.writer.Refused: the database said no.
+        """
+        for begin in self._duties():
+            await begin()
+
+    def _duties(self) -> tuple[Callable[[], Awaitable[object]], ...]:
+        return self._mind_the_clock, self.poller.poll_due, self.deliverer.deliver_due
+
+    async def _mind_the_clock(self) -> None:
+        if self.clock() < self._latest - _CLOCK_SLACK:
+            await self._follow_clock_back()
+        self._latest = self.clock()
 
     async def _follow_clock_back(self) -> None:
         """Let nothing wait for a time that the clock has shown already."""
@@ -263,7 +290,7 @@ async def once(
 
 async def _round(parts: Engine, began: datetime, left: Callable[[int, int], None] | None) -> bool:
     """Start what may start; True while there is something under way or waiting its turn."""
-    await parts.tick()
+    await parts.start_due()
     polls, sends = await parts.writer(
         parts.store.left_to_do, began, list(parts.deliverer.senders.channels)
     )
@@ -370,12 +397,18 @@ class Daemon:
 
     async def _status(self) -> str:
         parts = self._parts
-        pulse = await parts.writer(parts.store.pulse, parts.clock())
-        text = (
-            f"watching {pulse['feeds']} feeds ({pulse['feeds_ok']} ok) with "
-            f"{len(parts.config.rules)} rules; {pulse['hits_24h']} hits in 24 h; "
-            f"{pulse['waiting']} alerts waiting, {pulse['dead']} dead"
-        )
+        try:
+            pulse = await parts.writer(parts.store.pulse, parts.clock())
+        except Refused:
+            text = f"watching {len(parts.config.feeds)} feeds"
+        else:
+            text = (
+                f"watching {pulse['feeds']} feeds ({pulse['feeds_ok']} ok) with "
+                f"{len(parts.config.rules)} rules; {pulse['hits_24h']} hits in 24 h; "
+                f"{pulse['waiting']} alerts waiting, {pulse['dead']} dead"
+            )
+        if parts.writer.refusal:
+            text = f"THE DATABASE REFUSES: {parts.writer.refusal}; {text}"
         return f"STATUS={text}{self._reload_problem}"
 
     def _spawn_reload(self) -> None:

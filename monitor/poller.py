@@ -20,17 +20,27 @@ from sqlalchemy.engine import Row
 
 from monitor.addresses import Allowance, address_of, allowance
 from monitor.config import Config, FeedConfig
-from monitor.fetch import Fetched, FetchFailed, FetchRequest, NotModified, Validators, fetch
+from monitor.fetch import (
+    Fetched,
+    FetchFailed,
+    FetchRequest,
+    NotModified,
+    Validators,
+    clean,
+    fetch,
+)
 from monitor.guard import Clients
 from monitor.identity import body_hash
 from monitor.logs import outcome
 from monitor.parse import NotAFeed, Parsed, ParseFailed, ParserPool, ParseTask
 from monitor.record import Poll, Recorded, Unchanged, record
+from monitor.schedule import NEVER, NextPoll
 from monitor.store import ConfiguredFeed, Store
 from monitor.urls import host_of, normalised
-from monitor.writer import Writer
+from monitor.writer import Refused, Writer
 
 LEASE = timedelta(seconds=90)
+_PATIENCE = timedelta(seconds=30)  # request, parse and this end within the lease
 AT_ONCE = 32
 
 
@@ -89,7 +99,7 @@ class Poller:
     """Polls what is due, a bounded number at once and one request a host.
 
     ``wake`` is called after each T1 that queued alerts. ``progress`` counts rounds of the clock
-    that were answered by the database, for the watchdog.
+    that the database answered, with yes or no, for the watchdog.
     """
 
     def __init__(
@@ -112,8 +122,9 @@ class Poller:
         self._clock = clock
         self._wake = wake
         self._running: set[asyncio.Task[None]] = set()
+        self._claiming = asyncio.Lock()
         self._asking: set[str] = set()  # after a leap of the clock a feed may be claimed again
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
     @property
     def running(self) -> int:
@@ -126,28 +137,35 @@ class Poller:
         return len(self._running) >= AT_ONCE
 
     async def poll_due(self) -> int:
-        """T0, and start what it claimed. How many were started."""
-        watch = self.watch
-        free = AT_ONCE - len(self._running)
-        if free <= 0 or self._stopping:
-            return 0
-        rows = await self._writer(
-            self._store.claim_feeds,
-            self._owner,
-            self._clock(),
-            LEASE,
-            free,
-            watch.config.host_pause,
-        )
-        self.progress += 1
-        new = [row for row in rows if row.id not in self._asking]
-        for row in new:
-            self._start(row, watch)
-        return len(new)
+        """T0, and start what it claimed. How many were started.
 
-    def _start(self, row: Row[Any], watch: Watch) -> None:
+        One claim at a time: ticks that come while the database is slow must not each fill all the
+        places there are.
+        """
+        if self.full or self._stopping.is_set() or self._claiming.locked():
+            return 0
+        async with self._claiming:
+            rows = await self._claim(AT_ONCE - len(self._running))
+            if self._stopping.is_set():  # nothing was asked yet, so nothing need wait an interval
+                await self._writer(self._store.unclaim_feeds, rows, self._clock())
+                return 0
+            new = [row for row in rows if row.id not in self._asking]
+            for row in new:
+                self._start(row)
+            return len(new)
+
+    async def _claim(self, free: int) -> list[Row[Any]]:
+        pause = self.watch.config.host_pause
+        try:
+            return await self._writer(
+                self._store.claim_feeds, self._owner, self._clock(), LEASE, free, pause
+            )
+        finally:
+            self.progress += 1
+
+    def _start(self, row: Row[Any]) -> None:
         self._asking.add(row.id)
-        task = asyncio.create_task(self._poll(row, watch), name=f"poll {row.name}")
+        task = asyncio.create_task(self._poll(row), name=f"poll {row.name}")
         self._running.add(task)
         task.add_done_callback(lambda done: self._ended(done, row.id))
 
@@ -157,39 +175,61 @@ class Poller:
 
     async def stop(self, grace: timedelta) -> None:
         """Start no more; give what is under way ``grace`` to end. The rest is polled again."""
-        self._stopping = True
+        self._stopping.set()
+        async with self._claiming:  # what is being claimed is given back first
+            pass
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=grace.total_seconds())
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _poll(self, row: Row[Any], watch: Watch) -> None:
+    async def _poll(self, row: Row[Any]) -> None:
         """One feed, from request to T1. A bug of ours in here backs this feed off, not the loop."""
-        feeds = watch.feeds.get(row.url)
-        if feeds is None:  # it left the configuration between claim and now
-            await self._writer(self._store.release_host, row.host, self._clock())
-            return
+        watch = self.watch
+        feeds = watch.feeds.get(row.url, ())
+        poll = Poll(row, feeds, Unchanged("left"))
         try:
-            poll = await self._ask(row, feeds, watch)
+            if feeds:  # else it left the configuration between claim and now
+                poll = await self._ask(row, feeds, watch)
         except Exception as error:  # noqa: BLE001 - caught around one feed, logged whole, backed off
             logger.exception("poll feed={} outcome=bug", row.name)
-            poll = Poll(row, feeds, ParseFailed("crashed", f"a bug in wirewatch: {error!r}"))
-        pause = watch.pause(row.host)
+            poll = _crashed(poll, error)
         try:
-            done = await self._writer(self._record, poll, watch.config, pause)
-        except Exception:  # noqa: BLE001 - the database said no: nothing is lost, T0 set the next poll
+            done = await self._recorded(poll)
+        except Refused as refused:  # nothing is lost: T0 set the next poll, the validators stay
+            outcome("ERROR", "poll", feed=row.name, outcome="not_recorded", error=refused.orig)
+            return
+        except Exception:  # noqa: BLE001 - a bug of ours, logged whole; T0 has backed the feed off
             logger.exception("poll feed={} outcome=not_recorded", row.name)
             return
-        _log(row.name, poll, done)
         if done.queued:
             self._wake()
 
-    def _record(self, poll: Poll, config: Config, pause: timedelta) -> Recorded:
-        now = self._clock()
+    async def _recorded(self, poll: Poll) -> Recorded:
+        """T1. What cannot be recorded by a bug of ours is recorded as a failure of this feed, so
+        that somebody sees it."""
+        try:
+            return await self._writer.insist(_PATIENCE, self._record, poll)
+        except Refused:
+            raise
+        except Exception as error:  # noqa: BLE001 - caught around one feed, logged whole, backed off
+            logger.exception("poll feed={} outcome=bug", poll.row.name)
+            return await self._writer(self._record, _crashed(poll, error))
+
+    def _record(self, poll: Poll) -> Recorded:
+        """T1 by the configuration that is in force now: it may be another than that of the
+        request, and what is queued by an old one would wait for channels that are no more."""
+        watch, row, now = self.watch, poll.row, self._clock()
+        feeds = watch.feeds.get(row.url)
         with self._store.transaction():
-            self._store.release_host(poll.row.host, now + pause)
-            return record(self._store, poll, config, now)
+            self._store.release_host(row.host, now + watch.pause(row.host))
+            if feeds is None:  # it left, or its URL was changed: the new one is asked next
+                self._store.settle_feed(row.id)
+                return Recorded("left", NextPoll(NEVER, "not in the configuration", timedelta()))
+            done = record(self._store, replace(poll, feeds=feeds), watch.config, now)
+        _log(row.name, poll, done)
+        return done
 
     async def _ask(self, row: Row[Any], feeds: tuple[FeedConfig, ...], watch: Watch) -> Poll:
         answer = await fetch(watch.clients.feeds, _request(row, feeds[0]), now=self._clock())
@@ -238,6 +278,12 @@ class Poller:
         if isinstance(parsed, Parsed) and parsed.cut:  # B8: the rest is to be asked for again
             return replace(poll, answer=parsed, validators=_validators(row), body_hash=None)
         return replace(poll, answer=parsed)
+
+
+def _crashed(poll: Poll, error: Exception) -> Poll:
+    """The poll as a failure of ours. What the error says may quote texts of the feed."""
+    said = clean(f"a bug in wirewatch: {error!r}")
+    return Poll(poll.row, poll.feeds, ParseFailed("crashed", said), status=poll.status)
 
 
 def _request(row: Row[Any], feed: FeedConfig) -> FetchRequest:

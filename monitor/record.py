@@ -117,7 +117,7 @@ def _record_items(
         max_age=poll.hints.max_age,
         ttl=parsed.hints.ttl,
     )
-    after = next_poll(_rhythm(row), good, now)
+    after = next_poll(_rhythm(poll), good, now)
     with store.transaction():
         _add_items(store, found[: len(new)], row.id, now)
         for item in edited:
@@ -130,9 +130,11 @@ def _record_items(
     )
 
 
-def _rhythm(row: Row[Any]) -> Rhythm:
-    every = timedelta(seconds=row.every_s) if row.every_s else None
-    return Rhythm(row.id, every, timedelta(seconds=row.interval_s))
+def _rhythm(poll: Poll) -> Rhythm:
+    """By the configuration: what the row says of ``every`` may be older than a reload. The
+    shortest of several names for one URL counts."""
+    every = min((feed.every for feed in poll.feeds if feed.every), default=None)
+    return Rhythm(poll.row.id, every, timedelta(seconds=poll.row.interval_s))
 
 
 def _new_found(item: Item, poll: Poll, config: Config, now: datetime) -> _Found:
@@ -312,7 +314,7 @@ def _record_unchanged(
     store: Store, poll: Poll, answer: Unchanged, config: Config, now: datetime
 ) -> Recorded:
     good = Good(validators=poll.validators is not None, max_age=poll.hints.max_age)
-    after = next_poll(_rhythm(poll.row), good, now)
+    after = next_poll(_rhythm(poll), good, now)
     with store.transaction():
         _settle_good(store, poll, config, after, now, outcome=answer.by)
     return Recorded(answer.by, after)
@@ -366,7 +368,7 @@ def _record_failure(
     row = poll.row
     state, outcome, error = _failure(answer)
     bad = _bad(answer, row.failures + 1)
-    after = next_poll(_rhythm(row), bad, now)
+    after = next_poll(_rhythm(poll), bad, now)
     since = row.failing_since or now
     broken = row.told_broken_at is None and (bad.gone or now - since >= BROKEN_AFTER)
     with store.transaction():

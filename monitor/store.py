@@ -249,6 +249,18 @@ class Store:
         with self.transaction():
             self._run(sa.update(hosts).where(hosts.c.host == host).values(free_at=free_at))
 
+    def unclaim_feeds(self, rows: Sequence[Row[Any]], now: datetime) -> None:
+        """Undo T0 of feeds that were not asked after all: ``rows`` as `claim_feeds` gave them."""
+        with self.transaction():
+            for row in rows:
+                self.release_host(row.host, now)
+                self.settle_feed(
+                    row.id,
+                    last_request_at=row.last_request_at,
+                    next_poll_at=row.next_poll_at,
+                    next_poll_why=row.next_poll_why,
+                )
+
     def settle_feed(self, feed_id: str, **values: Any) -> None:
         """T1's part for the feed's row: its state, validators and next poll."""
         self._run(
