@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; 
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 WORKERS ?= 2
 
-.PHONY: help demo test check bench format clean
+.PHONY: help demo test check bench bench-match format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -25,7 +25,10 @@ check: $(VENV)/dev ## style, types, architecture
 	$(BIN)/lint-imports
 
 bench: $(VENV)/dev ## what we claim about speed, measured here
-	@$(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python -m bench --quick $(ARGS)
+
+bench-match: $(VENV)/dev ## how fast rules are matched, up to 100,000 of them (takes minutes)
+	@$(BIN)/python -m bench match $(ARGS)
 
 format: $(VENV)/dev ## mend the style
 	$(BIN)/ruff format .

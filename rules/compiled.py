@@ -60,7 +60,10 @@ class Some(NamedTuple):
     def holds(self, facts: set[int], reading: Reading) -> bool:
         if not self.facts.isdisjoint(facts):
             return True
-        return any(plan.holds(facts, reading) for plan in self.plans)
+        for plan in self.plans:  # noqa: SIM110 - a loop takes half the time of any()
+            if plan.holds(facts, reading):
+                return True
+        return False
 
 
 class Every(NamedTuple):
@@ -72,7 +75,10 @@ class Every(NamedTuple):
     def holds(self, facts: set[int], reading: Reading) -> bool:
         if not self.facts <= facts:
             return False
-        return all(plan.holds(facts, reading) for plan in self.plans)
+        for plan in self.plans:  # noqa: SIM110 - a loop takes half the time of all()
+            if not plan.holds(facts, reading):
+                return False
+        return True
 
 
 class No(NamedTuple):

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from collections.abc import Iterable
 from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -97,10 +98,7 @@ _ARABIC = (
     + _DROPPED
     + "،؛؟٪٫٬۔"
 )
-_FULL_WIDTH = "".join(
-    map(chr, (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)))
-)
-_ALPHABETS = (_LATIN, _CYRILLIC, _ARABIC, _VIETNAMESE, _FULL_WIDTH, _ARABIC + _ZWNJ)
+_ALPHABETS = (_LATIN, _CYRILLIC, _ARABIC, _VIETNAMESE, _ARABIC + _ZWNJ)
 _WITH_ZWNJ = len(_ALPHABETS) - 1
 # Bytes that neither UTF-8 nor the words and spaces of ASCII use.
 _FREE = (
@@ -166,6 +164,7 @@ def _byte_of(
 
 # --- folding ---------------------------------------------------------------------------------
 
+_FULL_WIDTH = "\uff10-\uff19\uff21-\uff3a\uff41-\uff5a"
 _HIRAGANA = "\u3041-\u3096"
 _HAN = "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff"
 _KATAKANA = "\u30a1-\u30fa\u30fc"
@@ -179,14 +178,17 @@ _WIDE_SIGNS = (
     "\uff5b-\uff65\uffe0-\uffe6" + _SIGNS
 )
 _SIMPLE = re.compile(
-    f"[\x01-@\\[-`{{-\x7f{_HIRAGANA}{_HAN}{_KATAKANA}{_HANGUL}{_THAI}{_NAGARI}{_WIDE_SIGNS}]+"
+    f"[\x01-@\\[-`{{-\x7f{_HIRAGANA}{_HAN}{_KATAKANA}{_HANGUL}{_THAI}{_NAGARI}{_FULL_WIDTH}"
+    f"{_WIDE_SIGNS}]+"
 )
+_HAS_FULL_WIDTH = re.compile(f"[{_FULL_WIDTH}]")
 _HAS_THAI = re.compile(f"[{_THAI}]")
 # A word of Hiragana and the sign that prolongs it, or of Nagari and digits: rules.text cuts these.
-_MIXED = re.compile(f"[{_HIRAGANA}]ー|[0-9][{_NAGARI}]|[{_NAGARI}][0-9]")
-_NAGARI_WORD = re.compile(f"[{_NAGARI}]")
+_NUMBER = f"[0-9{_FULL_WIDTH}]"
+_MIXED = re.compile(f"[{_HIRAGANA}]ー|{_NUMBER}[{_NAGARI}]|[{_NAGARI}]{_NUMBER}")
+_JOINS = re.compile(f"[{_NAGARI}{_FULL_WIDTH}]")  # part of one word with letters and digits beside
 _WIDE_WORDS = re.compile(
-    f"[{_HAN}{_HIRAGANA}{_THAI}]+|[0-9]+|[{_NAGARI_LETTERS}][{_NAGARI}]*|[{_KATAKANA}]+|[{_HANGUL}]+"
+    f"[{_HAN}{_HIRAGANA}{_THAI}]+|[0-9a-z]+|[{_NAGARI_LETTERS}][{_NAGARI}]*|[{_KATAKANA}]+|[{_HANGUL}]+"
 )
 _ELSEWHERE = re.compile(
     "(?<![\u0621-\u064a\u066e-\u06d3])\u200c|\u200c(?![\u0621-\u064a\u066e-\u06d3])"
@@ -264,27 +266,25 @@ class _Folding:
         found = _wide_run().match(self.text, stop)
         run = found[0].rstrip("0123456789") if found else ""
         end = stop + len(run)
-        if self._is_simple(run, end):
-            self._pieces.append(_Piece(stop, None, _wide(run)))
-            self.found_is_there &= not _HAS_THAI.search(run)
-            return end
-        return self._cut_slowly(stop, end)
+        if not self._is_simple(run, stop, end):
+            return self._cut_slowly(stop, end)
+        self._pieces.append(_Piece(stop, None, _wide(run)))
+        self.found_is_there &= not _HAS_THAI.search(run)
+        return end
 
     @cached_property
     def _is_joined(self) -> bool:
         """Do all zero-width non-joiners stand between Arabic letters, where they are hyphens?"""
         return not _ELSEWHERE.search(self.text)
 
-    def _is_simple(self, run: str, end: int) -> bool:
+    def _is_simple(self, run: str, start: int, end: int) -> bool:
+        """Is it all of characters with simple rules, and does no word go on beyond it?"""
         if not _SIMPLE.fullmatch(run) or _MIXED.search(run):
             return False
-        before, after = self.text[end - len(run) - 1 : end - len(run)], self.text[end : end + 1]
-        if after and after in _DROPPED:
+        before, after = self.text[max(start - 1, 0) : start], self.text[end : end + 1]
+        if before > " " and _JOINS.match(run):
             return False
-        return not (
-            (_NAGARI_WORD.match(run) and before > " ")
-            or (_NAGARI_WORD.match(run[-1]) and after > " ")
-        )
+        return not after or after == "\x00" or not (after in _DROPPED or _JOINS.match(run[-1]))
 
     def _cut_slowly(self, start: int, end: int) -> int:
         """Cut whole words that hold this piece as `rules.text` does."""
@@ -313,7 +313,10 @@ class _Folding:
 def _wide(run: str) -> bytes:
     """Han, kana, Hangul, Thai, Nagari, digits and signs; words of Han, Hiragana and Thai stay
     side by side."""
-    return b" %b " % " ".join(_WIDE_WORDS.findall(run)).replace("\u0e33", "\u0e4d\u0e32").encode()
+    if _HAS_FULL_WIDTH.search(run):
+        run = unicodedata.normalize("NFKC", run).lower()
+    run = " ".join(_WIDE_WORDS.findall(run))
+    return b" %b " % run.replace("\u0e33", "\u0e4d\u0e32").encode()
 
 
 def _cut(chunk: str) -> tuple[bytes, bool]:
