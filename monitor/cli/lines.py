@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from rules import Document
 
-LONGEST = 16 * 1024 * 1024
+LONGEST = 4 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 _TEXTS = ("title", "summary", "content", "author", "url", "feed", "source", "lang")
 _LISTS = ("tags", "feed_tags")

@@ -7,7 +7,7 @@ import re
 import sys
 import tracemalloc
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -19,6 +19,8 @@ from rigs.command import Done, Terminal, run_here
 from monitor.cli import main
 from monitor.cli.comparison import PAGE, Comparison, Words, charts, pages
 from monitor.ids import new_id
+from monitor.parse import Item
+from rules import Document, evaluate
 
 HOUR = timedelta(hours=1)
 
@@ -329,6 +331,54 @@ def _add(store: Any, feed_id: str, count: int, *, same_moment: int = 0) -> None:
                 for n in range(count)
             ]
         )
+
+
+OLD = {"war": "war OR война OR perang", "asia": "lang:id AND (presiden OR menteri*)", "zh": "中国"}
+NEW = {
+    "war": "(war* OR войн* OR perang) NOT star*",
+    "asia": "lang:id presiden",
+    "zh": "中国 OR 美国",
+}
+
+
+@pytest.mark.corpus
+def test_what_changes_on_real_texts_is_what_the_evaluator_says(
+    corpora: Path, tmp_path: Path
+) -> None:
+    archive = Archive(tmp_path, rules=_rules(OLD))
+    texts = [text for lang in ("en", "id", "ru", "zh") for text in _texts(corpora, lang)]
+    items = [
+        Item(f"k{n}", 1, "", text["title"], "", content=text["text"], lang=text["lang"])
+        for n, text in enumerate(texts)
+    ]
+    archive.poll("antara", *items, now=datetime.now(UTC))
+    done = run_here(["backtest", "-c", str(archive.etc)])
+    assert done.out.endswith(": nothing changes\n")
+    found = objects(archive, trial(archive, _rules(NEW)))
+    for rule in OLD:
+        was, now = ({item.key for item in items if _is(r[rule], item)} for r in (OLD, NEW))
+        told = {key: found[rule][key] for key in ("before", "after", "gained", "lost")}
+        assert told == {
+            "before": len(was),
+            "after": len(now),
+            "gained": len(now - was),
+            "lost": len(was - now),
+        }
+    assert all(found[rule]["before"] for rule in OLD)
+
+
+def _rules(rules: dict[str, str]) -> str:
+    return "rules:\n" + "".join(f"  {name}: '{text}'\n" for name, text in rules.items())
+
+
+def _texts(corpora: Path, lang: str) -> list[dict[str, str]]:
+    lines = (corpora / "news" / f"{lang}.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines[:150]]
+
+
+def _is(expression: str, item: Item) -> bool:
+    document = Document(item.title, content=item.content, lang=item.lang)
+    return evaluate(expression, document) is not None
 
 
 class Row(NamedTuple):
