@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.cli.common import AsJson, ConfigPath, due, print_json, when
+from monitor.cli.common import AsJson, ConfigPath, due, fail, print_json, when
 from monitor.cli.listing import Column, show
 from monitor.cli.reading import open_store
 
@@ -27,6 +27,7 @@ _STYLE = {"ok": "green", "new": "cyan", "failing": "red", "not_a_feed": "red", "
 
 
 def command(
+    names: Annotated[list[str] | None, typer.Argument(help="Only these feeds.")] = None,
     config: ConfigPath = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Also feeds that left the configuration.")
@@ -36,11 +37,20 @@ def command(
     """How each feed is doing, when it is polled next, and why then."""
     with open_store(config) as (_, store):
         counts = store.feed_counts()
-        found = [row for row in store.feeds() if row.active or everything]
+        found = _chosen(store.feeds(), names or [], everything=everything)
     if as_json:
         print_json(_object(row, counts.get(row.id, (0, None))) for row in found)
         return
     _show(found, counts)
+
+
+def _chosen(feeds: list[Row[Any]], names: list[str], *, everything: bool) -> list[Row[Any]]:
+    if not names:
+        return [row for row in feeds if row.active or everything]
+    for name in names:
+        if all(row.name != name for row in feeds):
+            fail(f"no feed '{name}'; all of them: wirewatch feeds")
+    return [row for row in feeds if row.name in names]
 
 
 def _object(row: Row[Any], count: tuple[int, datetime | None]) -> dict[str, Any]:

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from rich.text import Text
     from sqlalchemy.engine import Row
 
+_UNTOLD = {
+    "": "nobody to tell",
+    "baseline": "not told: its feed's first poll",
+    "max_age": "not told: older than its feed's max_age",
+}
 _COLUMNS = (
     Column("id"),
     Column("when"),
@@ -76,7 +81,7 @@ def _show(found: list[Row[Any]], told: dict[str, list[tuple[str, str]]]) -> None
 
 
 def _row(row: Row[Any], sent: list[tuple[str, str]], now: datetime) -> tuple[str | Text, ...]:
-    why_not = f"not told: {row.untold}" if row.untold else "nobody to tell"
+    why_not = _UNTOLD.get(row.untold, row.untold)
     told = ", ".join(f"{channel} {state}" for channel, state in sent) or why_not
     return short(row.id), when(row.at, now), row.rule, row.feed, _title(row), told
 

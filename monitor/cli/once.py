@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from monitor.cli.common import ConfigPath, fail, load_config
+import typer
+
+from monitor.cli.common import ConfigPath, due, fail, load_config
+from monitor.cli.reading import database_of
+from monitor.cli.status import states_told, waiting_in
+
+if TYPE_CHECKING:
+    from monitor.config import Config
 
 
 def command(config: ConfigPath = None) -> None:
@@ -35,6 +45,25 @@ def command(config: ConfigPath = None) -> None:
         fail(str(error))
     except sa.exc.DatabaseError as error:
         fail(str(told(error, checked.database)))
+    if sys.stderr.isatty():
+        _sum_up(checked, f" -c {shlex.quote(str(config))}" if config else "")
+
+
+def _sum_up(config: Config, where: str) -> None:
+    """What came of it and where to look, for people at a terminal."""
+    now = datetime.now(UTC)
+    with database_of(config) as store:
+        numbers = store.numbers(now)
+    sends = numbers["deliveries"]
+    told = f"{sends.get('sent', 0)} alerts sent, {waiting_in(sends)} waiting"
+    feeds = f"{states_told(numbers['feeds'])}, next poll {due(numbers['next_poll'], now)}"
+    lines = (
+        f"feeds: {feeds}; see: wirewatch feeds{where}",
+        f"hits: {numbers['hits']}, {told}; see: wirewatch hits{where}",
+        f"to go on for good: wirewatch run{where}",
+    )
+    for line in lines:
+        typer.echo(line, err=True)
 
 
 @contextmanager

@@ -17,12 +17,19 @@ if TYPE_CHECKING:
 @contextmanager
 def open_store(given: Path | None, *, write: bool = False) -> Iterator[tuple[Config, Store]]:
     """The configuration and its database; exits with a mistake where there is none yet."""
+    config = load_config(given)
+    with database_of(config, write=write) as store:
+        yield config, store
+
+
+@contextmanager
+def database_of(config: Config, *, write: bool = False) -> Iterator[Store]:
+    """The database of a configuration; exits with a mistake where there is none yet."""
     import sqlalchemy as sa
 
     from monitor.database import HEAD, database_file, open_engine, schema_version
     from monitor.store import Store
 
-    config = load_config(given)
     file = database_file(config.database)
     if file is not None and not file.exists():
         fail(f"{file}: no database yet; the first `wirewatch once` or `wirewatch run` makes it")
@@ -34,7 +41,7 @@ def open_store(given: Path | None, *, write: bool = False) -> Iterator[tuple[Con
                 f"{file}: has schema {version}, this wirewatch knows {HEAD}; "
                 f"`wirewatch once` or `wirewatch run` of the newer version brings it up to date"
             )
-        yield config, Store(engine)
+        yield Store(engine)
     except sa.exc.DatabaseError as error:
         fail(f"{file}: {error.orig}")
     finally:

@@ -39,14 +39,14 @@ def _show(facts: dict[str, Any], now: datetime) -> None:
     from rich.text import Text
 
     sends = facts["deliveries"]
-    waiting = sends.get("due", 0) + sends.get("sending", 0)
+    waiting = waiting_in(sends)
     oldest = f", the oldest queued {when(facts['oldest_unsent'], now)}" if waiting else ""
     running = Text("running", "green") if facts["running"] else Text(_STOPPED, "yellow")
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     table.add_row("daemon", running)
-    table.add_row("feeds", _states(facts["feeds"]))
+    table.add_row("feeds", states_told(facts["feeds"]))
     table.add_row("rules", str(facts["rules"]))
     table.add_row("items", str(facts["items"]))
     table.add_row("hits", f"{facts['hits']}, {facts['hits_24h']} in the last 24 h")
@@ -65,7 +65,13 @@ def _dead(count: int) -> str:
     return f"{count}, see: wirewatch deliveries --state dead" if count else "0"
 
 
-def _states(states: dict[str, int]) -> str:
+def waiting_in(sends: dict[str, int]) -> int:
+    """How many alerts are still to be sent, of counts by state."""
+    return sends.get("due", 0) + sends.get("sending", 0)
+
+
+def states_told(states: dict[str, int]) -> str:
+    """Counts by state in words: ``3 (1 failing, 2 ok)``."""
     total = sum(states.values())
     parts = [f"{count} {state}" for state, count in sorted(states.items())]
     return f"{total} ({', '.join(parts)})" if total else "0"

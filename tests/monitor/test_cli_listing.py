@@ -85,6 +85,38 @@ def test_the_id_that_a_terminal_shows_is_taken_by_why(
     assert piped(archive, "why", shown).out.startswith("*Xi* met *Putin*")
 
 
+def test_a_hit_of_the_first_poll_says_why_nobody_was_told(archive: Archive, tmp_path: Path) -> None:
+    other = archive.copied_to(tmp_path)
+    other.publish("Gas pipeline", feed="tass", now=NOW)
+    (row,) = piped(other, "hits", "--rule", "gas").out.splitlines()[1:]
+    assert row.endswith("tass  *Gas* *pipeline*  not told: its feed's first poll")
+
+
+def test_feeds_can_be_named(archive: Archive) -> None:
+    done = piped(archive, "feeds", "antara")
+    assert [line.split()[0] for line in done.out.splitlines()] == ["feed", "antara"]
+    done = piped(archive, "feeds", "antara", "antra")
+    assert (done.code, done.err) == (2, "no feed 'antra'; all of them: wirewatch feeds\n")
+
+
+def test_once_tells_people_what_came_of_it_and_where_to_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my news").mkdir()
+    (tmp_path / "my news" / "wirewatch.yaml").write_text("contact: desk@example.org\n")
+    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as here:
+        here.setattr("rigs.command.io.StringIO", Terminal)
+        seen = run_here(["once", "-c", "my news"])
+    assert seen.code == 0
+    assert seen.err.splitlines()[-3:] == [
+        "feeds: 0, next poll -; see: wirewatch feeds -c 'my news'",
+        "hits: 0, 0 alerts sent, 0 waiting; see: wirewatch hits -c 'my news'",
+        "to go on for good: wirewatch run -c 'my news'",
+    ]
+    assert run_here(["once", "-c", "my news"]).err == ""
+
+
 @pytest.mark.parametrize("columns", [20, 60, 80, 120])
 @pytest.mark.parametrize("command", ["hits", "deliveries", "feeds", "events"])
 def test_no_line_is_longer_than_the_terminal(
