@@ -30,6 +30,7 @@ from monitor.writer import Refused, Writer
 
 PER_CHANNEL = 4
 _LEASE_MARGIN = timedelta(seconds=15)
+_QUIET = timedelta(hours=1)  # between two events about dead letters of one channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,14 +212,20 @@ class Deliverer:
         self._bury(delivery, failure.reason, config, now)
 
     def _bury(self, delivery: ClaimedDelivery, reason: str, config: Config, now: datetime) -> None:
-        self._store.settle_dead(delivery, reason)
+        if not self._store.settle_dead(delivery, reason):
+            return  # another attempt has had, or will have, the last word
         _log("ERROR", delivery, "dead", error=reason)
-        if delivery.kind != "event":  # an event about an event would never end
-            message = (
-                f"an alert for channel '{delivery.channel}' could not be delivered: {reason}; "
-                f"send it again with: wirewatch deliveries retry {delivery.id}"
-            )
-            tell(self._store, config, now, "delivery_dead", delivery.channel, message)
+        if delivery.kind == "event":  # an event about an event would never end
+            return
+        name = delivery.channel
+        if self._store.was_told("delivery_dead", name, now - _QUIET, now):
+            return  # a thousand dead letters are not a thousand events
+        message = (
+            f"an alert for channel '{name}' could not be delivered: {reason}; send it again with: "
+            f"wirewatch deliveries retry {delivery.id}; what else fails there within the hour is "
+            f"only listed, see: wirewatch deliveries --state dead --channel {name}"
+        )
+        tell(self._store, config, now, "delivery_dead", name, message)
 
 
 def _retry(config: ChannelConfig) -> Retry | None:

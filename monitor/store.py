@@ -681,12 +681,12 @@ class Store:
         """T3: try again at ``at``. A row that is no longer ours stays as it is."""
         self._settle_failed(delivery, state="due", due_at=at, answer=answer)
 
-    def settle_dead(self, delivery: ClaimedDelivery, answer: str) -> None:
-        """T3: a dead letter, with its cause."""
-        self._settle_failed(delivery, state="dead", due_at=None, answer=answer)
+    def settle_dead(self, delivery: ClaimedDelivery, answer: str) -> bool:
+        """T3: a dead letter, with its cause. False when the row is no longer ours."""
+        return self._settle_failed(delivery, state="dead", due_at=None, answer=answer)
 
-    def _settle_failed(self, delivery: ClaimedDelivery, **values: Any) -> None:
-        self._run(
+    def _settle_failed(self, delivery: ClaimedDelivery, **values: Any) -> bool:
+        found = self._run(
             sa.update(deliveries)
             .where(
                 deliveries.c.id == delivery.id,
@@ -695,6 +695,7 @@ class Store:
             )
             .values(claimed_by=None, **values)
         )
+        return bool(found.rowcount)
 
     def bury_orphans(self, known: Collection[str]) -> dict[str, int]:
         """Deliveries whose channel left the configuration become dead letters with that cause;
@@ -722,20 +723,35 @@ class Store:
                 )
         return buried
 
-    def revive(
-        self, now: datetime, *, ids: Collection[str] = (), channel: str | None = None
-    ) -> list[str]:
-        """Dead letters are due again with the id they had: these, a channel's, or all. A channel
-        that was disabled works again. Gives the ids."""
+    def dead_letters(self, ids: Collection[str] = (), channel: str | None = None) -> list[Row[Any]]:
+        """Dead letters, as id and channel: these, a channel's, or all."""
+        question = sa.select(deliveries.c.id, deliveries.c.channel).where(
+            deliveries.c.state == "dead"
+        )
+        if channel is not None:
+            question = question.where(deliveries.c.channel == channel)
+        if ids:
+            question = question.where(deliveries.c.id.in_(list(ids)))
         with self.transaction():
-            question = sa.select(deliveries.c.id, deliveries.c.channel).where(
-                deliveries.c.state == "dead"
-            )
-            if channel is not None:
-                question = question.where(deliveries.c.channel == channel)
-            if ids:
-                question = question.where(deliveries.c.id.in_(list(ids)))
-            dead = self._run(question).all()
+            return list(self._run(question))
+
+    def revive(
+        self,
+        now: datetime,
+        *,
+        ids: Collection[str] = (),
+        channel: str | None = None,
+        able: Collection[str] | None = None,
+    ) -> list[str]:
+        """Dead letters are due again with the id they had: these, a channel's, or all, but only
+        those of channels that are ``able`` to send. A channel that was disabled works again.
+        Gives the ids."""
+        with self.transaction():
+            dead = [
+                row
+                for row in self.dead_letters(ids, channel)
+                if able is None or row.channel in able
+            ]
             for part in _chunks([row.id for row in dead]):
                 self._run(
                     sa.update(deliveries)
@@ -843,6 +859,16 @@ class Store:
             )
         )
         return event_id
+
+    def was_told(self, name: str, subject: str, since: datetime, now: datetime) -> bool:
+        """Whether there was such an event since then."""
+        found = self._run(
+            sa.select(events.c.id)
+            .where(events.c.at > since, events.c.at <= now)
+            .where(events.c.name == name, events.c.subject == subject)
+            .limit(1)
+        )
+        return found.first() is not None
 
     def events(self, limit: int) -> list[Row[Any]]:
         """Events, newest first."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.cli.common import AsJson, ConfigPath, Limit, fail, print_json, when
+from monitor.cli.common import NO, AsJson, ConfigPath, Limit, fail, print_json, when
 from monitor.cli.listing import Column, next_step, short, show
 from monitor.cli.reading import open_store
 
@@ -78,12 +79,27 @@ def retry(
     with open_store(config or context.obj, write=True) as (checked, store):
         if channel is not None and channel not in checked.channels:
             fail(f"no channel '{channel}' in the configuration")
+        able = {name for name, known in checked.channels.items() if known.enabled}
         whole = [_one(store, beginning) for beginning in ids or ()]
-        revived = store.revive(datetime.now(UTC), ids=whole, channel=channel)
+        stay = Counter(row.channel for row in store.dead_letters(whole, channel))
+        revived = store.revive(datetime.now(UTC), ids=whole, channel=channel, able=able)
+    _tell_unable({name: count for name, count in stay.items() if name not in able}, len(revived))
     missing = len(whole) - len(revived)
     if whole and missing:
         fail(f"{missing} of {len(whole)} are not dead letters; see: wirewatch deliveries", 1)
     typer.echo(f"{len(revived)} due again" if revived else "no dead letters, nothing to retry")
+
+
+def _tell_unable(stay: dict[str, int], revived: int) -> None:
+    """Dead letters of a channel that sends nothing would be due for ever: they stay as they are."""
+    if not stay:
+        return
+    which = ", ".join(f"{count} for channel '{name}'" for name, count in sorted(stay.items()))
+    fail(
+        f"{revived} due again; {which} stay dead letters: such a channel is not in the "
+        f"configuration or not enabled; mend that and retry",
+        NO,
+    )
 
 
 def _one(store: Store, beginning: str) -> str:

@@ -189,9 +189,30 @@ def test_after_the_last_try_it_is_a_dead_letter_and_operators_are_told_elsewhere
             assert event.name == "delivery_dead"
             assert event.message == (
                 "an alert for channel 'desk' could not be delivered: given up after 2 attempts: "
-                f"500; send it again with: wirewatch deliveries retry {id_}"
+                f"500; send it again with: wirewatch deliveries retry {id_}; what else fails there "
+                "within the hour is only listed, "
+                "see: wirewatch deliveries --state dead --channel desk"
             )
             assert box.states("ops") == [("sent", 1, "200")]
+
+    run(main)
+
+
+def test_many_dead_letters_of_a_channel_are_one_event_an_hour(tmp_path: Path) -> None:
+    """An address that answers 404 to everything is not to ring once for every alert."""
+    desk, ops = Scripted(*[PermanentFailure("404")] * 40), Scripted()
+
+    async def main() -> None:
+        async with outbox(tmp_path, desk=desk, ops=ops) as box:
+            box.queue("desk", 30)
+            for _ in range(9):
+                await box.round(1 * S)
+            assert {state for state, _, _ in box.states("desk")} == {"dead"}
+            assert len(ops.sent) == 1
+            box.queue("desk", 2)
+            await box.round(timedelta(hours=1))
+            await box.round()
+            assert len(ops.sent) == 2
 
     run(main)
 

@@ -1,0 +1,65 @@
+"""`deliveries retry`: what is said to be due again is sent; what cannot be sent stays as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rigs.archive import NOW, Archive
+from rigs.command import Done, run_here
+
+
+def buried(folder: Path) -> Archive:
+    """An alert for `newsroom` and one for `desk`, both dead letters."""
+    archive = Archive(folder)
+    archive.publish("Xi met Putin", now=NOW)
+    with archive.store() as store:
+        assert store.bury_orphans([]) == {"desk": 1, "newsroom": 1}
+    return archive
+
+
+def without_newsroom(archive: Archive, how: str) -> None:
+    path = archive.etc / "wirewatch.yaml"
+    old = "newsroom: {type: slack, url: https://chat.example/hook}"
+    text = path.read_text().replace(f"  {old}\n", how).replace("[newsroom]", "[desk]")
+    path.write_text(text)
+    archive.rules("rules: {xi-putin: Xi AND @putin}\n")
+
+
+def retry(archive: Archive, *words: str) -> Done:
+    return run_here(["deliveries", "retry", *words, "-c", str(archive.etc)])
+
+
+def states(archive: Archive) -> dict[str, str]:
+    with archive.store() as store:
+        return {row.channel: row.state for row in store.deliveries(10)}
+
+
+def test_all_dead_letters_are_due_again(tmp_path: Path) -> None:
+    archive = buried(tmp_path)
+    done = retry(archive, "--all")
+    assert (done.code, done.out, done.err) == (0, "2 due again\n", "")
+    assert states(archive) == {"desk": "due", "newsroom": "due"}
+
+
+def test_a_dead_letter_of_a_channel_that_left_stays_and_the_next_step_is_told(
+    tmp_path: Path,
+) -> None:
+    archive = buried(tmp_path)
+    without_newsroom(archive, "")
+    done = retry(archive, "--all")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "1 due again; 1 for channel 'newsroom' stay dead letters: such a channel is not in the "
+        "configuration or not enabled; mend that and retry\n"
+    )
+    assert states(archive) == {"desk": "due", "newsroom": "dead"}
+
+
+def test_a_dead_letter_of_a_channel_that_is_not_enabled_stays(tmp_path: Path) -> None:
+    archive = buried(tmp_path)
+    off = "  newsroom: {type: slack, url: https://chat.example/hook, enabled: no}\n"
+    without_newsroom(archive, off)
+    done = retry(archive, "--channel", "newsroom")
+    assert done.code == 1
+    assert done.err.startswith("0 due again; 1 for channel 'newsroom' stay dead letters: ")
+    assert states(archive)["newsroom"] == "dead"
