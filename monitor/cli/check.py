@@ -34,6 +34,8 @@ def command(
         _tell(mistakes, failed, warnings)
         if found and not failed:
             typer.echo(_summary(found))
+            for sentence in _idle(found):
+                typer.echo(sentence, err=True)
     if mistakes or failed:
         raise typer.Exit(MISTAKE)
     if warnings and strict:
@@ -84,6 +86,15 @@ def _rows(mistakes: Iterable[Mistake], level: str) -> Iterator[dict[str, Any]]:
             "message": mistake.message,
             "hint": mistake.hint,
         }
+
+
+def _idle(config: Config) -> Iterator[str]:
+    """What keeps a configuration without mistakes from doing anything; not a warning, as a file
+    may be checked alone."""
+    if not any(feed.enabled for feed in config.feeds.values()):
+        yield "no feed is enabled, so nothing is polled; write feeds: and below it name: URL"
+    if not any(rule.enabled for rule in config.rules.values()):
+        yield "no rule is enabled, so nobody is told; write rules: and below it name: expression"
 
 
 def _summary(config: Config) -> str:

@@ -89,8 +89,26 @@ def test_warnings_count_only_when_strict(
     assert shown.err == (
         "etc/wirewatch.yaml:1:1: warning: no contact is configured; publishers are told whom to"
         " write to; add a line such as contact: desk@example.org\n"
+        "no feed is enabled, so nothing is polled; write feeds: and below it name: URL\n"
+        "no rule is enabled, so nobody is told; write rules: and below it name: expression\n"
     )
     assert check("--strict") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("feeds: {a: {url: https://x.org, enabled: no}}\nrules: {a: x}\n", "no feed is enabled"),
+        ("feeds: {a: https://x.org}\nrules: {a: {match: x, enabled: no}}\n", "no rule is enabled"),
+    ],
+)
+def test_what_keeps_it_idle_is_told_and_is_no_warning(
+    etc: Configured, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    etc.write(GOOD + text)
+    assert check("--strict") == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{said}, so ")
 
 
 RULES_TO_ASK_ABOUT = """\
