@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 class ChannelType:
     """A kind of channel: ``module`` holds the class ``name`` and its ``Settings``.
 
-    ``every_hit``: it is given each hit of a story, not only the first.
+    ``every_hit``: it is given each hit of a story, not only the first. ``pause``: seconds that the
+    service wants between two messages to one address.
     """
 
     module: str
     name: str
     every_hit: bool = False
+    pause: float = 0.0
 
     def settings(self) -> type[BaseModel]:
         """The model of the keys of its own that this kind of channel has in YAML."""
@@ -39,7 +41,7 @@ CHANNEL_TYPES: Mapping[str, ChannelType] = MappingProxyType(
     {
         "console": ChannelType("alerts.console", "Console", every_hit=True),
         "mail": ChannelType("alerts.mail", "Mail"),
-        "slack": ChannelType("alerts.slack", "Slack"),
+        "slack": ChannelType("alerts.slack", "Slack", pause=1.0),
         "webhook": ChannelType("alerts.webhook", "Webhook", every_hit=True),
     }
 )

@@ -111,6 +111,15 @@ class Allowance:
         candidates = {address, judged(address)}
         return any(one in network for network in self.networks for one in candidates)
 
+    def owns(self, host: str) -> bool:
+        """Whether this host, a name or an address as a URL has it, is the operator's own."""
+        if self.names(host):
+            return True
+        try:
+            return self.covers(address_of(host))
+        except ValueError:  # a name, not an address
+            return False
+
 
 def allowance(entries: Sequence[str]) -> Allowance:
     """Read ``allow_private``.

@@ -17,13 +17,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from loguru import logger
 
-from alerts import Channel, Tools
+from alerts import CHANNEL_TYPES, Channel, Tools
 from alerts.registry import make
 from monitor import systemd
+from monitor.addresses import allowance
 from monitor.config import Config, load
 from monitor.config_examples import require_examples
 from monitor.database import exclusive_lock, open_engine, prepare
@@ -78,7 +80,7 @@ class Engine:
             for name, channel in config.channels.items()
             if channel.enabled
         }
-        return Senders(config, channels)
+        return Senders(config, channels, _pauses(config))
 
     async def start(self) -> None:
         """Free what the dead had claimed and make the tables follow the configuration."""
@@ -222,6 +224,17 @@ class Engine:
             await stack.aclose()
         self.writer.close()
         self.store.close()
+
+
+def _pauses(config: Config) -> dict[str, float]:
+    """Seconds between two messages to a chat service; none to the operator's own server."""
+    own = allowance(config.allow_private)
+    pauses = {}
+    for name, channel in config.channels.items():
+        pause = CHANNEL_TYPES[channel.type].pause
+        if pause and not own.owns(urlsplit(channel.settings.url.get_secret_value()).hostname or ""):
+            pauses[name] = pause
+    return pauses
 
 
 def _fingerprints(config: Config) -> dict[str, str]:

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from loguru import logger
@@ -35,10 +36,14 @@ _QUIET = timedelta(hours=1)  # between two events about dead letters of one chan
 
 @dataclass(frozen=True, slots=True)
 class Senders:
-    """What to send with: one configuration and the channels made for it, swapped as one."""
+    """What to send with: one configuration and the channels made for it, swapped as one.
+
+    ``pauses``: seconds from one send to the next, of channels whose service wants them one by one.
+    """
 
     config: Config
     channels: Mapping[str, Channel]
+    pauses: Mapping[str, float] = field(default_factory=dict)
 
 
 class Deliverer:
@@ -64,7 +69,9 @@ class Deliverer:
         self._clock = clock
         self._fraction = fraction
         self._busy: Counter[str] = Counter()
+        self._free_at: dict[str, float] = {}  # of channels with a pause, on the monotonic clock
         self._running: set[asyncio.Task[None]] = set()
+        self._going_on: set[asyncio.Task[int]] = set()
         self._sending: set[str] = set()  # after a leap of the clock one may be claimed again
         self._stopping = asyncio.Event()
 
@@ -76,13 +83,23 @@ class Deliverer:
     @property
     def full(self) -> bool:
         """No channel has a place left: no claim is to be expected."""
-        return all(self._busy[name] >= PER_CHANNEL for name in self.senders.channels)
+        return not any(self._places().values())
+
+    def _places(self) -> dict[str, int]:
+        """How many sends each channel may begin now."""
+        return {name: self._places_of(name) for name in self.senders.channels}
+
+    def _places_of(self, name: str) -> int:
+        if not self.senders.pauses.get(name):
+            return PER_CHANNEL - self._busy[name]
+        waits = self._busy[name] or time.monotonic() < self._free_at.get(name, 0.0)
+        return 0 if waits else 1
 
     async def deliver_due(self) -> int:
         """T2, and start what it claimed. How many were started."""
         senders = self.senders
-        slots = {name: PER_CHANNEL - self._busy[name] for name in senders.channels}
-        if self._stopping.is_set() or not any(free > 0 for free in slots.values()):
+        slots = self._places()
+        if self._stopping.is_set() or not any(slots.values()):
             return 0
         leases = {name: senders.config.channels[name].timeout + _LEASE_MARGIN for name in slots}
         # Taken before the claim: two rounds under way at once must not share a place.
@@ -106,9 +123,23 @@ class Deliverer:
     def _start(self, delivery: ClaimedDelivery, senders: Senders) -> None:
         self._sending.add(delivery.id)
         self._busy[delivery.channel] += 1
+        if pause := senders.pauses.get(delivery.channel):
+            self._free_at[delivery.channel] = time.monotonic() + pause
+            asyncio.get_running_loop().call_later(pause, self._go_on)
         task = asyncio.create_task(self._deliver(delivery, senders), name=f"send {delivery.id}")
         self._running.add(task)
         task.add_done_callback(lambda done: self._ended(done, delivery))
+
+    def _go_on(self) -> None:
+        """The pause of a channel is over: do not wait for the tick."""
+        task = asyncio.create_task(self.deliver_due())
+        self._going_on.add(task)
+        task.add_done_callback(self._gone_on)
+
+    def _gone_on(self, task: asyncio.Task[int]) -> None:
+        self._going_on.discard(task)
+        if not task.cancelled():
+            task.exception()  # the tick, which meets it again, says so
 
     def _ended(self, task: asyncio.Task[None], delivery: ClaimedDelivery) -> None:
         self._running.discard(task)

@@ -18,7 +18,7 @@ from typing import Any, assert_never
 from loguru import logger
 from sqlalchemy.engine import Row
 
-from monitor.addresses import Allowance, address_of, allowance
+from monitor.addresses import Allowance, allowance
 from monitor.config import Config, FeedConfig
 from monitor.fetch import (
     Fetched,
@@ -59,15 +59,7 @@ class Watch:
 
     def pause(self, host: str) -> timedelta:
         """Between two requests to a host; none to the operator's own."""
-        return timedelta() if self._is_own(host) else self.config.host_pause
-
-    def _is_own(self, host: str) -> bool:
-        if self.allowed.names(host):
-            return True
-        try:
-            return self.allowed.covers(address_of(host))
-        except ValueError:  # a name, not an address
-            return False
+        return timedelta() if self.allowed.owns(host) else self.config.host_pause
 
 
 def feeds_by_url(config: Config) -> dict[str, tuple[FeedConfig, ...]]:

@@ -198,6 +198,27 @@ def test_after_the_last_try_it_is_a_dead_letter_and_operators_are_told_elsewhere
     run(main)
 
 
+def test_a_service_that_wants_messages_one_by_one_gets_them_so(tmp_path: Path) -> None:
+    """C24: Slack takes one a second; the others go on meanwhile, and nobody waits for a tick."""
+    chat, hook = Scripted(), Scripted()
+
+    async def main() -> None:
+        async with outbox(tmp_path, chat=chat, hook=hook) as box:
+            box.deliverer.senders = replace(box.deliverer.senders, pauses={"chat": 0.05})
+            began = asyncio.get_running_loop().time()
+            box.queue("chat", 4)
+            box.queue("hook", 4)
+            await box.round()
+            assert (len(chat.sent), len(hook.sent)) == (1, 4)
+            async with asyncio.timeout(10):
+                while len(chat.sent) < 4:  # noqa: ASYNC110 - the deliverer offers no event
+                    await asyncio.sleep(0.005)
+            assert asyncio.get_running_loop().time() - began >= 0.15
+            assert chat.most_at_once == 1
+
+    run(main)
+
+
 def test_many_dead_letters_of_a_channel_are_one_event_an_hour(tmp_path: Path) -> None:
     """An address that answers 404 to everything is not to ring once for every alert."""
     desk, ops = Scripted(*[PermanentFailure("404")] * 40), Scripted()

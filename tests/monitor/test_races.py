@@ -294,3 +294,20 @@ def test_reloads_share_the_threads_that_look_names_up(desk: Desk) -> None:
             assert lookups() - before <= 1
 
     run(main)
+
+
+def test_only_a_chat_that_is_not_the_operators_own_is_given_pauses(desk: Desk) -> None:
+    own = f'{{type: slack, url: "{desk.origin.url("/hook")}"}}'
+    text = (
+        "contact: desk@example.org\nallow_private: [127.0.0.0/8, chat.lan]\nchannels:\n"
+        f"  own: {own}\n  named: {{type: slack, url: https://chat.lan/x}}\n"
+        "  slack: {type: slack, url: https://hooks.slack.example/x}\n"
+        "  hook: {type: webhook, url: https://hook.example/x}\nrules: {}\n"
+    )
+    (desk.folder / "wirewatch.yaml").write_text(text)
+
+    async def main() -> None:
+        async with desk.running(load(desk.folder)) as parts:
+            assert parts.deliverer.senders.pauses == {"slack": 1.0}
+
+    run(main)
