@@ -93,7 +93,7 @@ class RuleMaker:
 
     def _rule(self) -> Rule:
         terms = [self._term() for _ in range(self._chance.randint(2, 6))]
-        shape = self._chance.choice((0, 0, 0, 1, 2, 2, 3))
+        shape = self._chance.choices(range(4), (6, 1, 5, 1))[0]
         if shape == 0 or len(terms) == 2:
             terms = terms[:2]
             return Rule(" AND ".join(terms), tuple(terms), (), ())

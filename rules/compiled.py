@@ -223,6 +223,19 @@ def needs(plan: Plan, facts: Facts) -> Needs | None:
             return None
 
 
+def is_enough(plan: Plan) -> bool:
+    """Is the plan true as soon as one of the facts that it needs is there?"""
+    match plan:
+        case Have():
+            return True
+        case Some(_, plans):
+            return not plans
+        case Every(have, plans):
+            return len(have) == 1 and not plans
+        case _:
+            return False
+
+
 def _often(need: Needs | None) -> float:
     return math.inf if need is None else need.often
 

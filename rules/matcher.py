@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import ahocorasick_rs
 
 from rules import text as words
-from rules.compiled import Facts, Plan, needs, plan_of
+from rules.compiled import Facts, Plan, is_enough, needs, plan_of
 from rules.document import Document
 from rules.expression import (
     ANYWHERE,
@@ -41,24 +41,36 @@ _FARTHER = ("author", "url", "source")
 class Item:
     """A document being matched: its stream is made once, its words are cut when asked for."""
 
+    __slots__ = ("_farther", "_reading", "_stream", "document")
+
     def __init__(self, document: Document) -> None:
         self.document = document
+        self._reading: Reading | None = None
+        self._stream: Stream | None = None
+        self._farther: Stream | None = None
 
-    @cached_property
+    @property
     def reading(self) -> Reading:
-        return Reading(self.document)
+        """The document as the oracle reads it."""
+        if self._reading is None:
+            self._reading = Reading(self.document)
+        return self._reading
 
-    @cached_property
+    @property
     def stream(self) -> Stream:
         """Title, summary and content."""
-        document = self.document
-        return stream(join((document.title, document.summary, document.content)))
+        if self._stream is None:
+            document = self.document
+            self._stream = stream(join((document.title, document.summary, document.content)))
+        return self._stream
 
-    @cached_property
+    @property
     def farther(self) -> Stream:
         """The other fields of words."""
-        document = self.document
-        return stream(join((document.author, document.url, document.source)))
+        if self._farther is None:
+            document = self.document
+            self._farther = stream(join((document.author, document.url, document.source)))
+        return self._farther
 
 
 class Segment:
@@ -73,6 +85,7 @@ class Segment:
         self.index = {name: index for index, name in enumerate(rules)}
         self._plans: list[Plan] = []
         self._postings: dict[int, list[int]] = {}
+        self._enough: dict[int, list[int]] = {}
         always: list[int] = []
         for index, (_, node) in enumerate(rules.values()):
             plan = plan_of(node, facts)
@@ -80,8 +93,9 @@ class Segment:
             self._plans.append(plan)
             if need is None:
                 always.append(index)
+            postings = self._enough if is_enough(plan) else self._postings
             for fact in need.facts if need else ():
-                self._postings.setdefault(fact, []).append(index)
+                postings.setdefault(fact, []).append(index)
         self.always = tuple(always)
         self._keep(facts)
 
@@ -112,13 +126,18 @@ class Segment:
                 yield name, (self.numbers[index], self._nodes[index])
 
     def match(self, item: Item, struck: frozenset[int]) -> list[int]:
-        """The rules that are true of the item, but for those struck out."""
+        """The rules that are true of the item, in order, but for those struck out."""
         facts = self._facts(item)
+        found: set[int] = set()
+        for fact in facts & self._enough.keys():
+            found.update(self._enough[fact])
         candidates = set(self.always)
         for fact in facts & self._postings.keys():
             candidates.update(self._postings[fact])
-        candidates -= struck
-        return [index for index in candidates if self._plans[index].holds(facts, item.reading)]
+        if candidates:
+            plans, reading = self._plans, item.reading
+            found.update(index for index in candidates if plans[index].holds(facts, reading))
+        return sorted(found - struck)
 
     def _facts(self, item: Item) -> set[int]:
         """Everything that is there of what the rules look for."""
@@ -211,7 +230,7 @@ class Matcher:
         """The names of the rules that are true of the item."""
         if len(self.segments) == 1:
             segment = self.segments[0]
-            return [segment.names[index] for index in sorted(segment.match(item, self.struck[0]))]
+            return [segment.names[index] for index in segment.match(item, self.struck[0])]
         found = [
             (segment.numbers[index], segment.names[index])
             for segment, struck in zip(self.segments, self.struck, strict=True)

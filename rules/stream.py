@@ -25,6 +25,7 @@ from rules.text import Text
 BORDER = b"\x00"
 """Stands, as a word of its own, between the fields of a stream."""
 
+_SPACES = re.compile(b"  +")
 _WINDOW = 8_192  # characters a page is tried on at once
 _SWITCHES = 64  # so many changes of script in a window are followed; what is left is cut slowly
 
@@ -52,10 +53,7 @@ def stream(text: str) -> Stream:
 
 
 def _spaced(data: bytes) -> bytes:
-    data = b" %b " % data
-    while b"  " in data:
-        data = data.replace(b"  ", b" ")
-    return data
+    return _SPACES.sub(b" ", b" %b " % data)
 
 
 @lru_cache(1 << 16)
@@ -164,14 +162,15 @@ def _byte_of(
 
 # --- folding ---------------------------------------------------------------------------------
 
-_FULL_WIDTH = "\uff10-\uff19\uff21-\uff3a\uff41-\uff5a"
+_DIGITS = "\u0966-\u096f\u0e50-\u0e59"
+_FULL_WIDTH = _DIGITS + "\uff10-\uff19\uff21-\uff3a\uff41-\uff5a"
 _HIRAGANA = "\u3041-\u3096"
 _HAN = "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff"
 _KATAKANA = "\u30a1-\u30fa\u30fc"
 _HANGUL = "\uac00-\ud7a3"
 _THAI = "\u0e01-\u0e3a\u0e40-\u0e4e"
-_NAGARI_LETTERS = "\u0904-\u0928\u092a-\u0930\u0932\u0933\u0935-\u0939\u093d\u0950\u0960\u0961"
-_NAGARI = _NAGARI_LETTERS + "\u0900-\u0903\u093e-\u094d\u0951-\u0954"
+_NAGARI_LETTERS = "\u0904-\u0939\u093d\u0950\u0958-\u0961"
+_NAGARI = _NAGARI_LETTERS + "\u0900-\u0903\u093c\u093e-\u094d\u0951-\u0954"
 _WIDE_SIGNS = (
     "\x80-\x9f\u2010-\u2027\u2030-\u205e\u2190-\u245f\u2500-\u2775\u2794-\u2bff"
     "\u0964\u0965\u3000-\u3003\u3008-\u3020\u3030\u30fb\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40"
@@ -181,11 +180,13 @@ _SIMPLE = re.compile(
     f"[\x01-@\\[-`{{-\x7f{_HIRAGANA}{_HAN}{_KATAKANA}{_HANGUL}{_THAI}{_NAGARI}{_FULL_WIDTH}"
     f"{_WIDE_SIGNS}]+"
 )
-_HAS_FULL_WIDTH = re.compile(f"[{_FULL_WIDTH}]")
 _HAS_THAI = re.compile(f"[{_THAI}]")
+_ASKS_MORE = re.compile(f"[{_THAI}{_NAGARI}{_FULL_WIDTH}]")
+_BY_VALUE = {first + value: str(value) for first in (0x966, 0xE50) for value in range(10)}
 # A word of Hiragana and the sign that prolongs it, or of Nagari and digits: rules.text cuts these.
 _NUMBER = f"[0-9{_FULL_WIDTH}]"
-_MIXED = re.compile(f"[{_HIRAGANA}]ー|{_NUMBER}[{_NAGARI}]|[{_NAGARI}]{_NUMBER}")
+_LONG_VOWEL = re.compile(f"[{_HIRAGANA}]ー")
+_MIXED = re.compile(f"{_NUMBER}[{_NAGARI}]|[{_NAGARI}]{_NUMBER}")
 _JOINS = re.compile(f"[{_NAGARI}{_FULL_WIDTH}]")  # part of one word with letters and digits beside
 _WIDE_WORDS = re.compile(
     f"[{_HAN}{_HIRAGANA}{_THAI}]+|[0-9a-z]+|[{_NAGARI_LETTERS}][{_NAGARI}]*|[{_KATAKANA}]+|[{_HANGUL}]+"
@@ -268,8 +269,10 @@ class _Folding:
         end = stop + len(run)
         if not self._is_simple(run, stop, end):
             return self._cut_slowly(stop, end)
+        if _ASKS_MORE.search(run):
+            self.found_is_there &= not _HAS_THAI.search(run)
+            run = unicodedata.normalize("NFKC", run).lower().translate(_BY_VALUE)
         self._pieces.append(_Piece(stop, None, _wide(run)))
-        self.found_is_there &= not _HAS_THAI.search(run)
         return end
 
     @cached_property
@@ -279,12 +282,19 @@ class _Folding:
 
     def _is_simple(self, run: str, start: int, end: int) -> bool:
         """Is it all of characters with simple rules, and does no word go on beyond it?"""
-        if not _SIMPLE.fullmatch(run) or _MIXED.search(run):
+        if not _SIMPLE.fullmatch(run) or ("ー" in run and _LONG_VOWEL.search(run)):
             return False
-        before, after = self.text[max(start - 1, 0) : start], self.text[end : end + 1]
-        if before > " " and _JOINS.match(run):
+        after = self.text[end : end + 1]
+        if after and after in _DROPPED:
             return False
-        return not after or after == "\x00" or not (after in _DROPPED or _JOINS.match(run[-1]))
+        if not _ASKS_MORE.search(run):
+            return True
+        before = self.text[max(start - 1, 0) : start]
+        return not (
+            _MIXED.search(run)
+            or (before > " " and _JOINS.match(run))
+            or (after > " " and _JOINS.match(run[-1]))
+        )
 
     def _cut_slowly(self, start: int, end: int) -> int:
         """Cut whole words that hold this piece as `rules.text` does."""
@@ -313,10 +323,7 @@ class _Folding:
 def _wide(run: str) -> bytes:
     """Han, kana, Hangul, Thai, Nagari, digits and signs; words of Han, Hiragana and Thai stay
     side by side."""
-    if _HAS_FULL_WIDTH.search(run):
-        run = unicodedata.normalize("NFKC", run).lower()
-    run = " ".join(_WIDE_WORDS.findall(run))
-    return b" %b " % run.replace("\u0e33", "\u0e4d\u0e32").encode()
+    return b" %b " % " ".join(_WIDE_WORDS.findall(run)).encode()
 
 
 def _cut(chunk: str) -> tuple[bytes, bool]:
