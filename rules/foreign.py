@@ -13,7 +13,9 @@ _AND_NOT = re.compile(r"(?i)(?:and|but)[_-]?not$")
 SUSPECT = r"(?i:(?:not)?o?near|adj|within|atleast|andnot|butnot|xor|exc)"
 """How every word of letters and digits begins that may be an operator elsewhere."""
 
-_SUSPECT = re.compile(SUSPECT)
+_NEVER = re.compile(rf"(?!{SUSPECT}|(?i:and|but)[_-]not)\w[^?=~!<>\\^\]}}/]*\Z")
+"""Fits only what no check refuses."""
+
 _FUZZY = re.compile(r"(.+?)~([\d.]*)$")
 _BOOST = re.compile(r"(.+?)\^[\d.]*$")
 _LETTER = r"[^\W\d_]"
@@ -41,7 +43,7 @@ FUNCTIONS = {
 
 def operator(word: str) -> tuple[str, str] | None:
     """Message and hint when a bare word is an operator elsewhere; ``None`` when it is a word."""
-    if word.isalnum() and not _SUSPECT.match(word):
+    if _NEVER.match(word):
         return None
     for check in (_alone, _proximity, _combining, _wildcard, _leading, _comparing, _trailing):
         told = check(word)

@@ -12,6 +12,7 @@ from rules.regex import Regex, RegexError
 from rules.text import Text
 
 LONGEST_REGEX = 1_000
+LONGEST_TERM = 1_000
 WIDEST = 100
 MOST_IN_WINDOW = 10
 _FEWEST_LETTERS = 3
@@ -51,6 +52,7 @@ def read_words(term: Written) -> Phrase | Window:
     Raises:
         TermError: it cannot be looked for.
     """
+    _check_length(term)
     phrase = _simple(term) or _phrase(term)
     if term.mark == "~" and any(word.how != "is" for word in phrase.words):
         raise TermError(
@@ -69,6 +71,7 @@ def read_whole(term: Written, name: str) -> Whole:
     Raises:
         TermError: it cannot be looked for there.
     """
+    _check_length(term)
     if term.mark == "~" or term.reach is not None:
         raise TermError(
             f"{name}: compares whole values, so {term.whole} has no meaning there",
@@ -79,6 +82,15 @@ def read_whole(term: Written, name: str) -> Whole:
         raise _nothing_to_find(term)
     exact = term.mark == "="
     return Whole(tuple(_piece(term.inner, name, exact=exact)), exact, term.whole)
+
+
+def _check_length(term: Written) -> None:
+    if len(term.inner) > LONGEST_TERM:
+        raise TermError(
+            f"a term of {len(term.inner):,} characters; the limit is {LONGEST_TERM:,}",
+            "write only the words that tell it from others",
+            offset=term.offset,
+        )
 
 
 def _piece(inner: str, name: str, *, exact: bool) -> list[str]:

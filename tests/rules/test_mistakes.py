@@ -673,12 +673,22 @@ def test_a_group_needs_terms() -> None:
     assert (mistake.rule, mistake.message) == ("@a", "group @a has no terms")
 
 
+def test_an_entry_of_a_group_is_no_longer_than_a_term() -> None:
+    (mistake,) = mistakes("@a", a=["gas", "普" * 1_001])
+    assert (mistake.rule, mistake.entry) == ("@a", 1)
+    assert mistake.message == "a term of 1,001 characters; the limit is 1,000"
+    assert mistake.hint == "write only the words that tell it from others"
+
+
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
         ("a " * 10_001, "a rule of 20,002 characters; the limit is 20,000"),
         ("@big OR other", "more than 2,000 terms in a rule with its groups"),
         ("(" * 101 + "a" + ")" * 101, "more than 100 levels of brackets"),
+        (f"title:{'a' * 1001}", "a term of 1,001 characters; the limit is 1,000"),
+        (f"tag:{'a' * 1001}", "a term of 1,001 characters; the limit is 1,000"),
+        ('"' + "a " * 501 + '"', "a term of 1,002 characters; the limit is 1,000"),
         (f"/{'a' * 1001}/", "a regular expression of 1,001 characters; the limit is 1,000"),
         ("a NEAR/101 b", "NEAR/101 is farther than NEAR/100, the limit"),
         ("a ONEAR/999999999999 b", "ONEAR/999999999999 is farther than ONEAR/100, the limit"),
@@ -698,6 +708,7 @@ def test_every_limit_has_its_message(expression: str, message: str) -> None:
         ("a " * 10_000)[:4_000],
         "@big",
         "(" * 100 + "a" + ")" * 100,
+        "a" * 1_000,
         f"/{'a' * 1000}/",
         "a NEAR/100 b",
         '"a b c d e f g h i j"~100',
