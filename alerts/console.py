@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from alerts.alert import Alert
-from alerts.channel import Receipt, Tools
+from alerts.channel import Receipt, TemporaryFailure, Tools
 from alerts.message import message_of
 from alerts.plain import plain
 from alerts.settings import ChannelSettings
@@ -22,6 +22,13 @@ class Console:
         self._write = tools.write
 
     async def send(self, alert: Alert, now: datetime) -> Receipt:  # noqa: ARG002 - the contract's
-        """Write the alert."""
-        self._write(plain(message_of(alert)))
+        """Write the alert.
+
+        Raises:
+            TemporaryFailure: nobody takes it: the pipe was closed, the disk is full.
+        """
+        try:
+            self._write(plain(message_of(alert)))
+        except OSError as error:
+            raise TemporaryFailure(f"the output cannot be written: {error.strerror}") from error
         return Receipt("written")

@@ -100,7 +100,7 @@ def _code(reply: Reply) -> str:
         return text if len(text) < 60 else ""
     try:
         told = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     error = told.get("error", "")
     return error if isinstance(error, str) else ""

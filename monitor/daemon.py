@@ -147,6 +147,7 @@ class Engine:
         """Take over a new configuration, or raise and go on with the old one. What is under way
         ends with the old one."""
         self._redact.learn(self.config.secrets | config.secrets)
+        level = self.config.log_level
         clients = await self._open(config)
         new = self._stacks[-1]
         try:
@@ -155,6 +156,8 @@ class Engine:
         except BaseException:
             self._retire(new)
             raise
+        if config.log_level != level:
+            set_up(config.log_level, self._redact)
         self._retire_all_but(new)
 
     def _adopt(self, watch: Watch, senders: Senders) -> None:
@@ -261,8 +264,9 @@ def _spelled(settings: object) -> str:
 
 
 def _write(message: str) -> None:
-    """The console channel: results go to stdout."""
-    sys.stdout.write(message)
+    """The console channel: results go to stdout, also where that cannot show every letter."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(message.encode(encoding, "backslashreplace").decode(encoding))
     sys.stdout.flush()
 
 

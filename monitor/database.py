@@ -102,13 +102,20 @@ def told(error: sa.exc.DatabaseError, url: str) -> DatabaseError:
 
 def _check_writable(file: Path) -> None:
     folder = file.parent
-    if not folder.is_dir():
+    if not _is_directory(folder):
         raise DatabaseError(f"{folder}: no such directory for the database; create it")
     if not os.access(folder, os.W_OK | os.X_OK) or (file.exists() and not os.access(file, os.W_OK)):
         raise DatabaseError(
             f"{file}: this user cannot write there; "
             f"give it the directory (chown) or set database: to another place"
         )
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except PermissionError:  # it cannot be seen: what follows says that it cannot be written
+        return True
 
 
 def schema_version(engine: Engine) -> str | None:
@@ -187,9 +194,13 @@ def held(url: str) -> bool:
     """Whether a daemon runs on this database now."""
     file = database_file(url)
     lock = file.with_name(file.name + ".lock") if file is not None else None
-    if lock is None or not lock.exists():
+    try:
+        handle = lock.open("r") if lock is not None else None
+    except OSError:  # not there, or not ours to see
+        handle = None
+    if handle is None:
         return False
-    with lock.open("r") as handle:
+    with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:

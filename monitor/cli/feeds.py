@@ -12,6 +12,8 @@ from monitor.cli.listing import Column, show
 from monitor.cli.reading import open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.engine import Row
 
 _COLUMNS = (
@@ -35,11 +37,15 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """How each feed is doing, when it is polled next, and why then."""
-    with open_store(config) as (_, store):
+    with open_store(config) as (checked, store):
         counts = store.feed_counts()
         found = _chosen(store.feeds(), names or [], everything=everything)
     if as_json:
-        print_json(_object(row, counts.get(row.id, (0, None))) for row in found)
+        from monitor.logs import Redactor
+
+        redact = Redactor()
+        redact.learn(checked.secrets)
+        print_json(_object(row, counts.get(row.id, (0, None)), redact) for row in found)
         return
     _show(found, counts)
 
@@ -53,10 +59,12 @@ def _chosen(feeds: list[Row[Any]], names: list[str], *, everything: bool) -> lis
     return [row for row in feeds if row.name in names]
 
 
-def _object(row: Row[Any], count: tuple[int, datetime | None]) -> dict[str, Any]:
+def _object(
+    row: Row[Any], count: tuple[int, datetime | None], redact: Callable[[str], str]
+) -> dict[str, Any]:
     return {
         "name": row.name,
-        "url": row.url,
+        "url": redact(row.url),
         "state": row.state if row.active else "inactive",
         "items": count[0],
         "newest_item": count[1],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from monitor.cli.common import fail, load_config
 
@@ -31,7 +31,7 @@ def database_of(config: Config, *, write: bool = False) -> Iterator[Store]:
     from monitor.store import Store
 
     file = database_file(config.database)
-    if file is not None and not file.exists():
+    if file is not None and not _is_there(file):
         fail(f"{file}: no database yet; the first `wirewatch once` or `wirewatch run` makes it")
     engine = open_engine(config.database, reader=not write)
     try:
@@ -43,6 +43,24 @@ def database_of(config: Config, *, write: bool = False) -> Iterator[Store]:
             )
         yield Store(engine)
     except sa.exc.DatabaseError as error:
-        fail(f"{file}: {error.orig}")
+        said = str(error.orig)
+        if any(words in said for words in ("unable to open", "readonly")):
+            _refuse(file, said)
+        fail(f"{file}: {said}")
     finally:
         engine.dispose()
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except PermissionError:
+        _refuse(file, "permission denied")
+
+
+def _refuse(file: Path | None, said: str) -> NoReturn:
+    """The state directory is for the daemon's user alone, who is not the one at the terminal."""
+    fail(
+        f"{file}: this user cannot use it ({said}); run the command as the service does, with "
+        f"wirewatchctl, or as the owner of that file"
+    )

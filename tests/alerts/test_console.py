@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from rigs.made_alerts import a_digest, a_hit, an_alert, an_event, send
 
-from alerts import Alert, Excerpt, Rule, Span, Story
+from alerts import Alert, Excerpt, Rule, Span, Story, TemporaryFailure
 from alerts.console import Settings
 
 
@@ -55,3 +56,11 @@ def test_an_event_says_what_to_do() -> None:
             "  feeds.bbci.co.uk has answered 503 for 24 hours; see: wirewatch feeds bbc-world",
         ]
     )
+
+
+def test_an_output_that_nobody_takes_is_tried_again() -> None:
+    def closed(_: str) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    with pytest.raises(TemporaryFailure, match=r"^the output cannot be written: Broken pipe$"):
+        send("console", Settings(), an_alert(a_hit()), write=closed)

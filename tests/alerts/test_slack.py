@@ -290,6 +290,14 @@ def test_what_is_refused_even_as_plain_text_is_a_dead_letter(receiver: Receiver)
     assert not failure.value.disables
 
 
+def test_an_answer_made_to_exhaust_the_reader_is_a_refusal_like_any_other(
+    receiver: Receiver,
+) -> None:
+    receiver.script(status(400, '{"a":' * 12_000))
+    with pytest.raises(PermanentFailure, match="answered 400: it refused the alert as malformed"):
+        send("slack", settings(receiver), an_alert())
+
+
 def test_a_rate_limit_blocks_the_channel_for_as_long_as_slack_says(receiver: Receiver) -> None:
     receiver.script(status(429, "rate_limited", retry_after="30"))
     with pytest.raises(TemporaryFailure) as failure:
