@@ -169,8 +169,10 @@ _HAN = "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff"
 _KATAKANA = "\u30a1-\u30fa\u30fc"
 _HANGUL = "\uac00-\ud7a3"
 _THAI = "\u0e01-\u0e3a\u0e40-\u0e4e"
+_THAI_MARKS = "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e"
 _NAGARI_LETTERS = "\u0904-\u0939\u093d\u0950\u0958-\u0961"
-_NAGARI = _NAGARI_LETTERS + "\u0900-\u0903\u093c\u093e-\u094d\u0951-\u0954"
+_NAGARI_MARKS = "\u0900-\u0903\u093c\u093e-\u094d\u0951-\u0954"
+_NAGARI = _NAGARI_LETTERS + _NAGARI_MARKS
 _WIDE_SIGNS = (
     "\x80-\x9f\u2010-\u2027\u2030-\u205e\u2190-\u245f\u2500-\u2775\u2794-\u2bff"
     "\u0964\u0965\u3000-\u3003\u3008-\u3020\u3030\u30fb\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40"
@@ -183,11 +185,17 @@ _SIMPLE = re.compile(
 _HAS_THAI = re.compile(f"[{_THAI}]")
 _ASKS_MORE = re.compile(f"[{_THAI}{_NAGARI}{_FULL_WIDTH}]")
 _BY_VALUE = {first + value: str(value) for first in (0x966, 0xE50) for value in range(10)}
-# A word of Hiragana and the sign that prolongs it, or of Nagari and digits: rules.text cuts these.
 _NUMBER = f"[0-9{_FULL_WIDTH}]"
+# Words that rules.text has to cut: of Hiragana and the sign that prolongs it, of Nagari and
+# digits, of a letter and marks of another script.
 _LONG_VOWEL = re.compile(f"[{_HIRAGANA}]ー")
-_MIXED = re.compile(f"{_NUMBER}[{_NAGARI}]|[{_NAGARI}]{_NUMBER}")
-_JOINS = re.compile(f"[{_NAGARI}{_FULL_WIDTH}]")  # part of one word with letters and digits beside
+_MIXED = re.compile(
+    f"{_NUMBER}[{_NAGARI}]|[{_NAGARI}]{_NUMBER}"
+    f"|(?<![{_THAI}])[{_THAI_MARKS}]|(?<![{_NAGARI}])[{_NAGARI_MARKS}]"
+)
+_JOINS = re.compile(
+    f"[{_NAGARI}{_THAI_MARKS}{_FULL_WIDTH}]"
+)  # part of one word with letters and digits beside
 _WIDE_WORDS = re.compile(
     f"[{_HAN}{_HIRAGANA}{_THAI}]+|[0-9a-z]+|[{_NAGARI_LETTERS}][{_NAGARI}]*|[{_KATAKANA}]+|[{_HANGUL}]+"
 )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,8 +16,9 @@ from rules import Document, RuleSet, compile_rules
 from rules.expression import Reading, holds, spans
 from rules.groups import read_groups
 from rules.parser import parse
+from rules.text import Text
 
-PAIRS = int(os.environ.get("WIREWATCH_PAIRS", "4000"))
+PAIRS = int(os.environ.get("WIREWATCH_PAIRS", "3000"))
 RULES = 20  # of one rule set, so that many pairs come of one example
 
 # --- a small vocabulary, so that rules find something -------------------------------------------
@@ -173,3 +178,140 @@ def test_matcher_and_oracle_give_the_same_rules_and_the_same_spans(
     rules = compile_rules(texts, GROUPS)
     for document in some:
         assert _told(rules, document) == _judged(texts, document)
+
+
+changes = st.lists(
+    st.tuples(
+        st.dictionaries(st.sampled_from([f"r{n}" for n in range(12)]), expressions, max_size=3),
+        st.lists(st.sampled_from([f"r{n}" for n in range(12)]), max_size=2),
+    ),
+    max_size=4,
+)
+
+
+@settings(max_examples=max(PAIRS // 160, 1), deadline=None, suppress_health_check=list(HealthCheck))
+@given(rule_sets, changes, st.lists(documents, min_size=1, max_size=2))
+def test_an_updated_rule_set_matches_as_one_compiled_from_scratch(
+    texts: dict[str, str],
+    steps: list[tuple[dict[str, str], list[str]]],
+    some: list[Document],
+) -> None:
+    first = compile_rules(texts, GROUPS)
+    before = [_names(first, document) for document in some]
+    rules = first
+    for changed, removed in steps:
+        read = {name: text for name, text in changed.items() if _read(text)}
+        rules = rules.updated(read, removed)
+        scratch = compile_rules(rules.expressions, GROUPS)
+        for document in some:
+            assert _names(rules, document) == _names(scratch, document)
+        assert sorted(rules.always) == sorted(scratch.always)
+    assert [_names(first, document) for document in some] == before
+
+
+def _names(rules: RuleSet, document: Document) -> list[str]:
+    return [match.rule for match in rules.match(document)]
+
+
+def test_matches_come_in_the_order_of_the_rules_also_after_changes() -> None:
+    rules = compile_rules({"c": "gas", "a": "gas OR oil", "b": "gas NOT oil"})
+    assert _names(rules, Document("gas")) == ["c", "a", "b"]
+    changed = rules.updated({"a": "gas", "z": "gas", "c": "gas"}, removed=["c"])
+    assert _names(changed, Document("gas")) == ["a", "b", "z", "c"]
+    assert list(changed) == ["a", "b", "z", "c"]
+
+
+def test_many_small_changes_leave_few_segments() -> None:
+    rules = compile_rules({f"r{n}": f"word{n}" for n in range(300)})
+    for n in range(40):
+        rules = rules.updated({f"r{n}": f"other{n}"})
+    assert len(rules._matcher.segments) <= 5
+    assert _names(rules, Document("word7 other7 word250")) == ["r7", "r250"]
+
+
+def test_rules_that_need_no_word_are_counted() -> None:
+    rules = compile_rules({"any": "/[0-9]{4}/", "word": "gas AND /[0-9]{4}/", "feed": "feed:bbc"})
+    assert rules.always == ("any",)
+    assert rules.updated({"any": "gas"}).always == ()
+
+
+def test_a_rule_is_found_by_what_is_rarest_in_it() -> None:
+    rules = compile_rules({"r": "of AND (a OR the) AND hydrocarbonaceous"})
+    (segment,) = rules._matcher.segments
+    assert [len(rules) for rules in segment._postings.values()] == [1]
+
+
+def test_memory_for_values_of_items_stays_bounded() -> None:
+    rules = compile_rules({"r": "feed:reuters OR tag:sport*"})
+    (segment,) = rules._matcher.segments
+    for n in range(5_000):
+        rules.match(Document("", feed=f"feed{n}", tags=(f"tag{n}", "x" * 1_000 + str(n))))
+    kept = segment._value_facts.cache_info()
+    assert kept.currsize == kept.maxsize == 4_096
+
+
+def test_threads_that_match_at_once_get_the_same_answers() -> None:
+    texts = {
+        f"r{n}": f"{word} OR feed:{n} OR ~{word}" for n, word in enumerate(WORDS) if _read(word)
+    }
+    rules = compile_rules({name: text for name, text in texts.items() if _read(text)})
+    some = [Document(" ".join(WORDS[n : n + 9]), feed=str(n), lang="ru") for n in range(len(WORDS))]
+    alone = [_names(rules, document) for document in some]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            assert list(pool.map(lambda document: _names(rules, document), some)) == alone
+
+
+HOSTILE = {
+    "letters": "a" * 100_000,
+    "words": "gas pipeline " * 30_000,
+    "han": "普京访华" * 60_000,
+    "thai": "ปูติน" * 40_000,
+    "scripts": "aжب普é" * 40_000,
+    "surrogates": "\ud800gas\udfff " * 60_000,
+    "marks": "e" + "\u0301" * 200_000,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_long_items_match_as_the_oracle_says(text: str) -> None:
+    texts = {
+        "word": "gas",
+        "phrase": '"gas pipeline gas"',
+        "prefix": "aaa*",
+        "han": "普京 NOT 习近平",
+        "signs": "C++ OR gas",
+        "near": "gas NEAR/2 pipeline",
+        "thai": "ปูติน",
+        "group": "@one",
+    }
+    rules, document = compile_rules(texts, GROUPS), Document("", content=text)
+    assert _names(rules, document) == list(_names_judged(texts, document))
+
+
+def _names_judged(texts: dict[str, str], document: Document) -> list[str]:
+    reading = Reading(document)
+    return [name for name, text in texts.items() if holds(_read(text).root, reading)]
+
+
+def test_the_news_match_as_the_oracle_says(corpora: Path) -> None:
+    rows = [
+        json.loads(line)
+        for path in sorted((corpora / "news").glob("*.jsonl"))
+        for line in path.read_text(encoding="utf-8").split("\n")[:12]
+        if line
+    ]
+    cuts = [Text(row["text"]).surfaces for row in rows]
+    spoken = [cut[n] for cut in cuts for n in range(5, len(cut), 40)]
+    texts = {
+        f"r{n}": f'{a} AND {b}* OR "{c} {d}" NOT {a}{d}'
+        for n, (a, b, c, d) in enumerate(
+            zip(spoken, *(spoken[k:] for k in (1, 2, 3)), strict=False)
+        )
+    }
+    texts = {name: text for name, text in texts.items() if _read(text)}
+    rules = compile_rules(texts)
+    assert len(rules) > 300
+    for row in rows[::12]:
+        document = Document(row["title"], content=row["text"], lang=row["lang"])
+        assert _names(rules, document) == _names_judged(texts, document)
