@@ -157,9 +157,12 @@ def _untold(item: Item, poll: Poll, now: datetime) -> str:
         return "max_age"
     if poll.row.baselined_at is not None or feed.first_poll == "alert":
         return ""
-    if isinstance(feed.first_poll, timedelta) and item.published is not None:
+    if item.published is None:
+        return "baseline"
+    if isinstance(feed.first_poll, timedelta):
         return "" if item.published >= now - feed.first_poll else "baseline"
-    return "baseline"
+    since = poll.row.last_good_at  # of a first poll that was cut: what came after it is news
+    return "" if since is not None and item.published > since else "baseline"
 
 
 def _edited_found(
@@ -324,6 +327,7 @@ def _settle_good(
     store: Store, poll: Poll, config: Config, after: NextPoll, now: datetime, *, outcome: str
 ) -> None:
     row, kept = poll.row, poll.validators
+    cut_first = isinstance(poll.answer, Parsed) and poll.answer.cut and row.last_good_at is None
     moved: dict[str, Any] = {"moved_to": None, "moved_times": 0, "moved_since": None}
     if poll.moved_to is not None:
         same = poll.moved_to == row.moved_to
@@ -335,7 +339,9 @@ def _settle_good(
     store.settle_feed(
         row.id,
         state="ok",
-        baselined_at=row.baselined_at or now,
+        # What a cut first document did not show is as old as what it did; a feed that is cut
+        # every time is told of from its third poll on all the same.
+        baselined_at=row.baselined_at or (None if cut_first else now),
         validators_url=kept.url if kept else None,
         etag=kept.etag if kept else None,
         last_modified=kept.last_modified if kept else None,
