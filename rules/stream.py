@@ -183,6 +183,7 @@ _SIMPLE = re.compile(
     f"{_WIDE_SIGNS}]+"
 )
 _HAS_THAI = re.compile(f"[{_THAI}]")
+_HAS_MARKS = re.compile(f"[{_THAI}{_NAGARI}{_DIGITS}]")
 _ASKS_MORE = re.compile(f"[{_THAI}{_NAGARI}{_FULL_WIDTH}]")
 _BY_VALUE = {first + value: str(value) for first in (0x966, 0xE50) for value in range(10)}
 _NUMBER = f"[0-9{_FULL_WIDTH}]"
@@ -278,8 +279,10 @@ class _Folding:
         if not self._is_simple(run, stop, end):
             return self._cut_slowly(stop, end)
         if _ASKS_MORE.search(run):
+            run = unicodedata.normalize("NFKC", run).lower()
+        if _HAS_MARKS.search(run):
             self.found_is_there &= not _HAS_THAI.search(run)
-            run = unicodedata.normalize("NFKC", run).lower().translate(_BY_VALUE)
+            run = run.translate(_BY_VALUE)
         self._pieces.append(_Piece(stop, None, _wide(run)))
         return end
 
@@ -299,7 +302,7 @@ class _Folding:
             return True
         before = self.text[max(start - 1, 0) : start]
         return not (
-            _MIXED.search(run)
+            (_HAS_MARKS.search(run) and _MIXED.search(run))
             or (before > " " and _JOINS.match(run))
             or (after > " " and _JOINS.match(run[-1]))
         )
