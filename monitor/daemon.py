@@ -266,7 +266,7 @@ def _spelled(settings: object) -> str:
 def _write(message: str) -> None:
     """The console channel: results go to stdout, also where that cannot show every letter."""
     encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(message.encode(encoding, "backslashreplace").decode(encoding))
+    sys.stdout.write(f"{message}\n".encode(encoding, "backslashreplace").decode(encoding))
     sys.stdout.flush()
 
 

@@ -77,3 +77,15 @@ def test_libraries_do_not_log_urls(redact: Redactor, capsys: pytest.CaptureFixtu
     told = capsys.readouterr().err
     assert "token" not in told
     assert "apscheduler: late" in told
+
+
+def test_each_alert_on_the_terminal_ends_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    from monitor.daemon import _write
+
+    _write("[xi-putin] Xi and Putin met\n  matched: Xi, Putin")
+    _write("[pipes] A pipe")
+    assert capsys.readouterr().out.splitlines() == [
+        "[xi-putin] Xi and Putin met",
+        "  matched: Xi, Putin",
+        "[pipes] A pipe",
+    ]
