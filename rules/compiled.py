@@ -324,6 +324,9 @@ def _leaf(leaf: Leaf, fields: tuple[str, ...], facts: Facts) -> Plan:
     name = fields[0]
     if name in WHOLE:
         return Have(facts.value(name, leaf)) if isinstance(leaf, Whole | Pattern) else _NEVER
+    if isinstance(leaf, Phrase) and _is_one_plain_word(leaf):
+        word = leaf.words[0]
+        return Have(facts.literal(_bordered(word), fields, _word_often(word)))
     term = Term(leaf, fields)
     match leaf:
         case Phrase():
@@ -335,6 +338,28 @@ def _leaf(leaf: Leaf, fields: tuple[str, ...], facts: Facts) -> Plan:
             return Ask((), term)
         case Whole():
             return _NEVER
+
+
+def _is_one_plain_word(phrase: Phrase) -> bool:
+    """Is it what most terms are: one word with spaces around, without signs and accents?"""
+    if len(phrase.words) > 1 or phrase.head or phrase.tail:
+        return False
+    word = phrase.words[0]
+    return word.compare == "normal" and not word.accents and not words.is_spaceless(word.surface)
+
+
+def _bordered(word: Word) -> bytes:
+    """A word with a space where it ends."""
+    data = letters(word.normal)
+    match word.how:
+        case "is":
+            return b" %b " % data
+        case "begins":
+            return b" %b" % data
+        case "ends":
+            return b"%b " % data
+        case "contains":
+            return data
 
 
 def _all_there(
@@ -387,11 +412,8 @@ def _is_bound(word: Word, index: int, last: int) -> bool:
 
 def _there(word: Word, fields: tuple[str, ...], facts: Facts) -> frozenset[int]:
     """Facts one of which is there where the word is."""
-    data = letters(word.normal)
     spaceless = words.is_spaceless(word.surface)
-    if not spaceless:
-        before = b" " if word.how in ("is", "begins") else b""
-        data = before + data + (b" " if word.how in ("is", "ends") else b"")
+    data = letters(word.normal) if spaceless else _bordered(word)
     often = _word_often(word)
     fact = facts.literal(data, fields, often)
     there = {fact, facts.found_only(fact)} if spaceless else {fact}
