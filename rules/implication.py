@@ -40,6 +40,8 @@ class Implication:
         self._left -= 1
         if self._left < 0:
             return False
+        if isinstance(one, Term) and isinstance(other, Term):
+            return _term_implies(one, other)
         return one == other or self._by_parts(one, other) or self._by_choice(one, other)
 
     def _by_parts(self, one: Node, other: Node) -> bool:
@@ -55,8 +57,6 @@ class Implication:
                 return self.implies(excluded, child)
             case AtLeast(count, children), AtLeast(fewer, more) if set(children) <= set(more):
                 return count >= fewer
-            case Term(), Term():
-                return set(one.fields) <= set(other.fields) and leaf_implies(one.leaf, other.leaf)
             case Near(), Near():
                 return _near_implies(one, other)
         return False
@@ -89,6 +89,12 @@ def terms(group: Group) -> Iterator[Term]:
     return (Term(leaf, group.fields) for leaf in group.leaves)
 
 
+def _term_implies(one: Term, other: Term) -> bool:
+    if one.fields != other.fields and not set(one.fields) <= set(other.fields):
+        return False
+    return leaf_implies(one.leaf, other.leaf)
+
+
 def _near_implies(one: Near, other: Near) -> bool:
     same = one.left == other.left and one.right == other.right
     turned = not other.ordered and one.left == other.right and one.right == other.left
@@ -101,8 +107,11 @@ def leaf_implies(one: Leaf, other: Leaf) -> bool:
     """Is the other leaf found wherever this one is?"""
     match one, other:
         case Phrase(), Phrase():
-            last = len(one.words) - len(other.words)
-            return any(_phrase_implies(one, other, at) for at in range(last + 1))
+            for at in range(len(one.words) - len(other.words) + 1):
+                # Most differ in their first word already.
+                if word_implies(one.words[at], other.words[0]) and _phrase_implies(one, other, at):
+                    return True
+            return False
         case Window(parts), Phrase():
             return any(leaf_implies(part, other) for part in parts)
         case Window(), Window():

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
+from typing import NamedTuple
 
 from rules import text as words
 from rules.errors import Mistake
@@ -222,66 +223,106 @@ def _contained(roots: Mapping[str, Node]) -> Iterator[tuple[str, str]]:
     """A rule, and the first one found that it is contained in.
 
     One rule contains another only if they share letters of what it needs: each rule is filed
-    under the rarest part it needs, and compared with the rules that hold one of its letters.
+    under the rarest part it needs. Of the rules that hold one of its letters, those are compared
+    that hold letters of all its other parts too.
     """
-    held = {name: frozenset(_letters(root)) for name, root in roots.items()}
-    common = Counter(key for keys in held.values() for key in keys)
+    needed = {name: _needed(root) for name, root in roots.items()}
+    held = {name: _held(root) for name, root in roots.items()}
+    common = Counter(key for holding in held.values() for key in holding.letters)
     filed: dict[str, list[str]] = {}
-    for name, root in roots.items():
-        for key in _rarest(root, common):
+    for name, parts in needed.items():
+        for key in min(parts, key=lambda part: sum(common[key] for key in part), default=()):
             filed.setdefault(key, []).append(name)
     for name, root in roots.items():
-        others = dict.fromkeys(other for key in sorted(held[name]) for other in filed.get(key, ()))
-        for other in islice((o for o in others if o != name), _MOST_COMPARED):
+        holding = held[name]
+        keys = sorted(filed.keys() & holding.letters, key=lambda key: (len(filed[key]), key))
+        others = dict.fromkeys(other for key in keys for other in filed[key])
+        likely = (
+            other for other in others if other != name and all(map(holding.may_need, needed[other]))
+        )
+        for other in islice(likely, _MOST_COMPARED):
             if Implication(2_000).implies(root, roots[other]):
                 yield name, other
                 break
 
 
-_FILED_LETTERS = 3
+class _Held(NamedTuple):
+    """The letters a tree holds, to find rules that may contain it; ``either`` of an OR."""
+
+    letters: frozenset[str]
+    parts: tuple[_Held, ...] = ()
+    either: bool = False
+
+    def may_need(self, letters: frozenset[str]) -> bool:
+        """May it need something that has one of these letters?"""
+        if self.letters.isdisjoint(letters):
+            return False
+        if not self.parts:
+            return True
+        return (all if self.either else any)(part.may_need(letters) for part in self.parts)
 
 
-def _letters(node: Node) -> Iterator[str]:
-    """What a rule holds, to find rules that may contain it."""
-    for term in _terms(node):
-        yield from _leaf_letters(term.leaf)
+def _held(node: Node) -> _Held:
+    match node:
+        case And(children) | Or(children):
+            parts = tuple(map(_held, children))
+            letters = frozenset[str]().union(*(part.letters for part in parts))
+            return _Held(letters, parts, isinstance(node, Or))
+        case _:
+            there = (letters for term in _terms(node) for letters in _leaf_letters(term.leaf))
+            return _Held(frozenset(there))
 
 
 def _leaf_letters(leaf: Leaf) -> Iterator[str]:
-    """The words and, because a prefix may contain them, their beginnings."""
+    """The words and, because a wildcard may find them, their beginnings."""
     match leaf:
         case Whole(pieces):
-            yield from pieces
+            for piece in pieces:
+                yield from _beginnings(piece)
         case Phrase() | Window():
             for word in _words(leaf):
-                yield word.normal
-                yield word.normal[:_FILED_LETTERS] + "*"
+                yield from _beginnings(word.normal)
         case _:
             yield repr(leaf)
 
 
-def _rarest(node: Node, common: Counter[str]) -> list[str]:
-    """The letters of the part of a rule that the fewest rules share: one of them must be held by
-    every rule contained in it."""
-    parts = node.children if isinstance(node, And) else (node,)
-    keys = [
-        [key for term in _terms(part) for key in _file_keys(term.leaf)]
+def _beginnings(letters: str) -> Iterator[str]:
+    yield letters
+    yield _PART
+    for end in range(1, len(letters[:_MOST_FILED]) + 1):
+        yield letters[:end] + "*"
+
+
+_MOST_FILED = 20
+_PART = "*"
+"""Held by every rule with a word: what finds the end or the middle of one may find it."""
+
+
+def _needed(root: Node) -> list[frozenset[str]]:
+    """For each part that a rule needs, letters one of which is held by every rule that it
+    contains."""
+    parts = root.children if isinstance(root, And) else (root,)
+    return [
+        frozenset(key for term in _terms(part) for key in _file_keys(term.leaf))
         for part in parts
         if not isinstance(part, Not)
     ]
-    return min(keys, key=lambda part: sum(common[key] for key in part), default=[])
 
 
 def _file_keys(leaf: Leaf) -> Iterator[str]:
     match leaf:
-        case Whole(pieces):
-            yield max(pieces, key=len)
+        case Whole((value,)):
+            yield value
+        case Whole((first, *_)):
+            yield first[:_MOST_FILED] + _PART
         case Phrase() | Window():
             word = max(_words(leaf), key=lambda word: len(word.normal))
             if word.how == "is":
                 yield word.normal
+            elif word.how == "begins":
+                yield word.normal[:_MOST_FILED] + "*"
             else:
-                yield word.normal[:_FILED_LETTERS] + "*"
+                yield _PART
         case _:
             yield repr(leaf)
 
