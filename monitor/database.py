@@ -185,7 +185,8 @@ def _lock(handle: IO[str], file: Path) -> None:
             handle.seek(0)
             holder = handle.read(20).strip() or "unknown"
             raise DatabaseError(
-                f"{file}: another wirewatch (pid {holder}) runs on this database; stop it first"
+                f"{file}: another wirewatch (pid {holder}) runs on this database; stop it first",
+                passes=True,
             ) from None
         return
 

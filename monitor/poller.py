@@ -214,12 +214,12 @@ class Poller:
         request, and what is queued by an old one would wait for channels that are no more."""
         watch, row, now = self.watch, poll.row, self._clock()
         feeds = watch.feeds.get(row.url)
-        with self._store.transaction():
-            self._store.release_host(row.host, now + watch.pause(row.host))
-            if feeds is None:  # it left, or its URL was changed: the new one is asked next
+        self._store.release_host(row.host, now + watch.pause(row.host))
+        if feeds is None:  # it left, or its URL was changed: the new one is asked next
+            with self._store.transaction():
                 self._store.settle_feed(row.id)
-                return Recorded("left", NextPoll(NEVER, "not in the configuration", timedelta()))
-            done = record(self._store, replace(poll, feeds=feeds), watch.config, now)
+            return Recorded("left", NextPoll(NEVER, "not in the configuration", timedelta()))
+        done = record(self._store, replace(poll, feeds=feeds), watch.config, now)
         _log(row.name, poll, done)
         return done
 

@@ -118,15 +118,24 @@ def _record_items(
         ttl=parsed.hints.ttl,
     )
     after = next_poll(_rhythm(poll), good, now)
+    hits, queued = _told(found, poll, config, now)
     with store.transaction():
         _add_items(store, found[: len(new)], row.id, now)
         for item in edited:
             store.edit_item(known[item.key].item_id, _texts(item) | {"edited_at": now})
         store.see_again(row.id, _to_see_again(known, now), now)
-        hits, queued = _add_hits(store, found, poll, config, now)
+        store.add_hits(hits)
+        store.queue(queued, now)
         _settle_good(store, poll, config, after, now, outcome="ok")
     return Recorded(
-        "ok", after, len(parsed.items), len(new), len(edited), hits, queued, parsed.bozo
+        outcome="ok",
+        next=after,
+        items=len(parsed.items),
+        new=len(new),
+        edited=len(edited),
+        hits=len(hits),
+        queued=len(queued),
+        error=parsed.bozo,
     )
 
 
@@ -251,11 +260,13 @@ def _to_see_again(known: Mapping[str, KnownItem], now: datetime) -> list[str]:
     return [key for key, seen in known.items() if seen.last_seen_at < now - _SEEN_AGAIN_EVERY]
 
 
-def _add_hits(
-    store: Store, found: Sequence[_Found], poll: Poll, config: Config, now: datetime
-) -> tuple[int, int]:
-    """Store the hits and queue an alert for each channel of each rule. (hits, alerts queued)"""
-    hits, queued = [], []
+def _told(
+    found: Sequence[_Found], poll: Poll, config: Config, now: datetime
+) -> tuple[list[dict[str, Any]], list[NewDelivery]]:
+    """The hits to store, and an alert for each channel of each rule. Made before the transaction:
+    ten thousand hits take seconds, for which nobody else could write."""
+    hits: list[dict[str, Any]] = []
+    queued: list[NewDelivery] = []
     for f in found:
         for match in f.matches:
             rule = config.rules[match.rule]
@@ -271,9 +282,7 @@ def _add_hits(
             hits.append(_hit_row(hit, f, poll.row.id, now))
             if not f.untold:
                 queued += _deliveries(hit, rule, config, now)
-    store.add_hits(hits)
-    store.queue(queued, now)
-    return len(hits), len(queued)
+    return hits, queued
 
 
 def _hit_row(hit: alerts.Hit, found: _Found, feed_id: str, now: datetime) -> dict[str, Any]:

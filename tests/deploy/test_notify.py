@@ -111,7 +111,7 @@ def test_a_second_daemon_on_the_same_database_is_refused(nursery: Nursery, folde
     with Daemon(folder, nursery) as first:
         first.wait_ready()
         with Daemon(folder, nursery) as second:
-            assert second.wait_ended() == 78
+            assert second.wait_ended() == 75  # systemd tries again: it may be a passing `once`
             assert "READY=1" not in second.told
             assert second.log.splitlines() == [
                 (
