@@ -115,6 +115,8 @@ def _proximity(word: str) -> tuple[str, str] | None:
     if name.startswith("NOT"):
         return f"{word} is not an operator here", f"write a NOT (a NEAR/{distance or 10} b)"
     if not distance:
+        if slash and found[1] in ("NEAR", "ONEAR"):
+            return f"{word} needs a number after {name}/", f"write {name}/10"
         return None
     if not slash and (name in {"W", "P", "N"} or (name == "PRE" and not suffix)):
         return None  # P5 and W3 are names

@@ -22,6 +22,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from rules import foreign
+from rules import text as words
 from rules.errors import Mistake
 from rules.expression import (
     ANYWHERE,
@@ -469,10 +470,11 @@ class _Reader:
     def _ask(self, token: Token) -> None:
         """Was a lower-case word meant as an operator?"""
         word = self._word(token)
-        if word.upper() in _LOWER_CASE and token.written and not token.written.quoted:
+        operator = words.normal(word).upper() if len(word) <= _LONGEST_OPERATOR else ""
+        if operator in _LOWER_CASE and token.written and not token.written.quoted:
             self._remark(
                 f"{word} is a search word here",
-                f'write {word.upper()} for the operator, "{word}" for the word',
+                f'write {operator} for the operator, "{word}" for the word',
                 token.start,
             )
 
@@ -530,6 +532,7 @@ class _Reader:
     }
 
 
+_LONGEST_OPERATOR = 5
 _LOWER_CASE = frozenset({"AND", "OR", "NOT", "NEAR", "ONEAR"})
 _BEGINS_A_TERM = frozenset({"(", "ATLEAST", "field", "term", "group", "foreign", "NOT", "-"})
 _NAMES: Mapping[type, str] = {

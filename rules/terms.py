@@ -147,10 +147,13 @@ def read_easily(piece: str) -> Phrase | None:
     read.append(_easy_word(last, "begins" if ends else "is"))
     if not all(word.normal for word in read):
         return None
+    if not others and not quoted and read[0].normal in _LOWER_CASE:
+        return None
     return Phrase(tuple(read), gaps, "", "", piece)
 
 
-_MAY_BE_MEANT = re.compile(r"(?i:and|or|not|near|onear)\Z|" + foreign.SUSPECT)
+_MAY_BE_MEANT = re.compile(foreign.SUSPECT)
+_LOWER_CASE = frozenset({"and", "or", "not", "near", "onear"})
 
 
 def _easy_word(surface: str, how: Literal["is", "begins"]) -> Word:
@@ -237,9 +240,12 @@ _STAR_HINT = 'write pipelin* or *stream, or "gas pipeline"~1 for a word between'
 
 def _star_inside(term: Written, text: Text, index: int) -> TermError:
     before, after = text.surfaces[index - 1], text.surfaces[index]
+    instead = [f"{before}*"] if len(before) >= _FEWEST_LETTERS else []
+    instead += [f"*{after}"] if len(after) >= _FEWEST_LETTERS else []
+    easier = f"{' or '.join(instead)}, or " if instead else ""
     return TermError(
         f"* stands inside a word in {term.whole}",
-        f"write {before}* or *{after}, or a regular expression, /{before}\\pL*{after}/",
+        f"write {easier}a regular expression, /{before}\\pL*{after}/",
         offset=term.offset + text.place(index - 1, index - 1).end,
     )
 

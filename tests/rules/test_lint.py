@@ -21,6 +21,16 @@ def warnings(expression: str, **terms: list[str]) -> list[tuple[int, str, str]]:
             [(5, "and is a search word here", 'write AND for the operator, "and" for the word')],
         ),
         (
+            "gas ＡＮＤ oil",
+            [
+                (
+                    5,
+                    "ＡＮＤ is a search word here",
+                    'write AND for the operator, "ＡＮＤ" for the word',
+                )
+            ],
+        ),
+        (
             "gas Or oil not coal near peat",
             [
                 (5, "Or is a search word here", 'write OR for the operator, "Or" for the word'),
