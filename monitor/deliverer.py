@@ -69,6 +69,7 @@ class Deliverer:
         self._clock = clock
         self._fraction = fraction
         self._busy: Counter[str] = Counter()
+        self._claims = 0
         self._free_at: dict[str, float] = {}  # of channels with a pause, on the monotonic clock
         self._running: set[asyncio.Task[None]] = set()
         self._going_on: set[asyncio.Task[int]] = set()
@@ -83,7 +84,7 @@ class Deliverer:
     @property
     def full(self) -> bool:
         """No channel has a place left: no claim is to be expected."""
-        return not any(self._places().values())
+        return not self._claims and not any(self._places().values())
 
     def _places(self) -> dict[str, int]:
         """How many sends each channel may begin now."""
@@ -103,6 +104,7 @@ class Deliverer:
             return 0
         leases = {name: senders.config.channels[name].timeout + _LEASE_MARGIN for name in slots}
         # Taken before the claim: two rounds under way at once must not share a place.
+        self._claims += 1
         for name, free in slots.items():
             self._busy[name] += free
         try:
@@ -112,6 +114,7 @@ class Deliverer:
         finally:
             for name, free in slots.items():
                 self._busy[name] -= free
+            self._claims -= 1
             self.progress += 1
         if self._stopping.is_set():  # not begun: the next start makes them due at once
             return 0
