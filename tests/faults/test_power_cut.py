@@ -195,6 +195,9 @@ def refuses_first() -> Callable[[Request], Answer]:
     return answer
 
 
+EVERYWHERE = {"the request", "the parse", "_record", "at a commit", "a send to chat", "_settle"}
+
+
 def test_a_crash_at_any_boundary_costs_at_most_a_repeat_under_the_same_id(
     news: Newsroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,26 +206,30 @@ def test_a_crash_at_any_boundary_costs_at_most_a_repeat_under_the_same_id(
         news.chat.default = refuses_first()
         news.publish(Article("feed-0", "old", "Xi and Putin met long ago"), told=False)
         assert not await world.live(Fuse())
-        died_at = []
-        for n in range(1, FARTHEST):
-            news.publish(next(articles_))
-            fuse = Fuse(n)
-            if not await world.live(fuse):
+        died_at: list[str] = []
+        for _ in range(3):  # polling and sending take turns as they like: one may have slipped by
+            for n in range(1, FARTHEST):
+                news.publish(next(articles_))
+                fuse = Fuse(n)
+                if not await world.live(fuse):
+                    break
+                died_at.append(fuse.passed[n - 1])
+                check_history(news.database, of_what_is_stored(news), news.arrivals(), waiting=True)
+                assert not await world.live(Fuse())
+                news.check()
+            else:
+                raise AssertionError("the way had no end")
+            if places(died_at) >= EVERYWHERE:
                 break
-            died_at.append(fuse.passed[n - 1])
-            check_history(news.database, of_what_is_stored(news), news.arrivals(), waiting=True)
-            assert not await world.live(Fuse())
-            news.check()
         await world.close()
         return died_at
 
-    died_at = asyncio.run(scenario())
-    assert len(died_at) < FARTHEST - 1, "the way had no end"
-    assert {"the request", "the parse", "_record", "a send to chat", "_settle"} <= {
-        boundary.removeprefix("before ").removeprefix("after ") for boundary in died_at
-    }
-    assert "at a commit" in died_at
+    assert places(asyncio.run(scenario())) >= EVERYWHERE
     assert most_repeats(news.arrivals()) == 2
+
+
+def places(boundaries: list[str]) -> set[str]:
+    return {boundary.removeprefix("before ").removeprefix("after ") for boundary in boundaries}
 
 
 def most_repeats(arrivals: list[Arrival]) -> int:
