@@ -1,8 +1,12 @@
-"""SIGTERM under load: the daemon ends within its time, with 0, and nothing is lost (D20)."""
+"""SIGTERM under load: the daemon ends within its time, with 0, and nothing is lost (D20).
+
+``WIREWATCH_STOPS=100`` makes it a long run.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import signal
 import time
@@ -21,7 +25,7 @@ from monitor import daemon
 from monitor.config import load
 from monitor.logs import Redactor
 
-STOPS = 20
+STOPS = int(os.environ.get("WIREWATCH_STOPS", "10"))
 LIMIT = 30.0
 
 
