@@ -176,36 +176,49 @@ def test_what_a_feed_published_meanwhile_is_told_when_it_works_again(bad_hour: H
 
 
 STRANGE = {
-    "another encoding": (
+    "another-encoding": (
         "<?xml version='1.0' encoding='windows-1251'?>" + "{}",
         "windows-1251",
         "Xi and Putin: встреча в Пекине",
         "Xi and Putin: встреча в Пекине",
     ),
-    "NUL in a title": ("{}", "utf-8", "Xi\0 and Pu\0tin met", "Xi and Putin met"),
-    "NUL as a reference": ("{}", "utf-8", "Xi&#0; and Putin&#x0; met", "Xi and Putin met"),
+    "nul-in-a-title": ("{}", "utf-8", "Xi\0 and Pu\0tin met", "Xi and Putin met"),
+    "nul-as-a-reference": ("{}", "utf-8", "Xi&#0; and Putin&#x0; met", "Xi and Putin met"),
 }
 
 
-@pytest.mark.parametrize("what", STRANGE)
-def test_a_feed_that_turns_strange_is_read_and_repeats_nothing(tmp_path: Path, what: str) -> None:
-    form, encoding, title, told = STRANGE[what]
-    old = "Xi and Putin met: давно"
-    with Origin() as origin, Receiver() as webhook:
-        write(
-            tmp_path,
-            {"strange": origin.url("/feed")},
-            {"siem": f'type: webhook, url: "{webhook.url}"'},
-        )
-        origin.serve("/feed", Page(body("strange", old), etag='"1"'))
-        poll_all(tmp_path, origin, {"strange": ""})
-        new = body("strange", old, "PLACE").decode().replace("PLACE", title)
-        _, _, rest = new.partition("?>")
-        origin.serve("/feed", Page(form.format(rest).encode(encoding), etag='"2"'))
-        poll_all(tmp_path, origin, {"strange": ""})
-        assert [r.json["data"]["item"]["title"] for r in webhook.requests] == [told]
-        (feed,) = listing(tmp_path, "feeds")
-        assert (feed["state"], feed["items"]) == ("ok", 2)
+@pytest.fixture(scope="module")
+def strange(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[list[str], str, int]]:
+    """What each feed that turned strange made us tell, its state, how many items it has."""
+    folder = tmp_path_factory.mktemp("strange")
+    addresses = [f"127.0.0.{number + 1}" for number in range(len(STRANGE))]
+    with Origin(*addresses) as origin, Receiver() as webhook:
+        urls = {
+            name: origin.url(f"/{name}", host=address)
+            for name, address in zip(STRANGE, addresses, strict=True)
+        }
+        write(folder, urls, {"siem": f'type: webhook, url: "{webhook.url}"'})
+        for name in STRANGE:
+            origin.serve(f"/{name}", Page(body(name, OLD), etag='"1"'))
+        poll_all(folder, origin, urls)
+        for name, (form, encoding, title, _) in STRANGE.items():
+            _, _, rest = body(name, OLD, "PLACE").decode().replace("PLACE", title).partition("?>")
+            origin.serve(f"/{name}", Page(form.format(rest).encode(encoding), etag='"2"'))
+        poll_all(folder, origin, urls)
+        told: dict[str, list[str]] = {name: [] for name in STRANGE}
+        for request in webhook.requests:
+            item = request.json["data"]["item"]
+            told[item["feed"]].append(item["title"])
+        feeds = {feed["name"]: feed for feed in listing(folder, "feeds")}
+    return {name: (told[name], feeds[name]["state"], feeds[name]["items"]) for name in STRANGE}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_feed_that_turns_strange_is_read_and_repeats_nothing(
+    strange: dict[str, tuple[list[str], str, int]], name: str
+) -> None:
+    *_, title = STRANGE[name]
+    assert strange[name] == ([title], "ok", 2)
 
 
 # Receivers -----------------------------------------------------------------------------------

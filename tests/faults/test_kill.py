@@ -84,9 +84,9 @@ def lives(chance: random.Random, cold_start: float) -> Iterator[Life]:
             case 1 | 6:
                 yield Life("warm", chance.uniform(0, 0.4))
             case 2 | 7:
-                yield Life("ready", chance.uniform(0, 1))
+                yield Life("ready", chance.uniform(0, 0.7))
             case _:
-                yield Life("busy", chance.uniform(0, 0.03), chance.randint(1, 12))
+                yield Life("busy", chance.uniform(0, 0.03), chance.randint(1, 8))
 
 
 def live(news: Newsroom, nursery: Nursery, life: Life) -> int:

@@ -34,7 +34,7 @@ def test_with_64_files_open_at_most_all_is_told_and_nothing_leaks(tmp_path: Path
         running.wait_ready()
         at_rest = open_files(running.pid)
         for feed in news.feeds:
-            reply = Reply(200, rss(feed, ()), delay=1.0)
+            reply = Reply(200, rss(feed, ()), delay=0.7)
             news.origin.serve(f"/{feed}", reply)
         wait_until("many files open", lambda: open_files(running.pid) >= FILES - 24)
         polled = "poll feed={} outcome="
@@ -103,8 +103,8 @@ def test_the_watchdog_is_not_fed_while_polling_or_delivering_stands_still(
 
 def test_the_watchdog_is_fed_while_the_daemon_works(news: Newsroom) -> None:
     with Daemon(
-        news.folder, WATCHDOG_USEC=str(timedelta(seconds=3) // timedelta(microseconds=1))
+        news.folder, WATCHDOG_USEC=str(timedelta(seconds=1.5) // timedelta(microseconds=1))
     ) as running:
         running.wait_ready()
-        wait_until("being fed", lambda: running.told.count("WATCHDOG=1") >= 3)
+        wait_until("being fed", lambda: running.told.count("WATCHDOG=1") >= 2)
         assert running.stop() == 0
