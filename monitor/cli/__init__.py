@@ -30,11 +30,22 @@ COMMANDS = {
     "events": "What the daemon had to tell its operators.",
 }
 _GROUPS = {"deliveries"}
+SUBCOMMANDS = {
+    "feeds": {
+        "add": "Find a site's feeds, show them, write the one you choose.",
+        "test": "Poll a feed once, step by step; nothing is stored.",
+        "import": "Write the feeds of an OPML file into the configuration.",
+        "export": "The configured feeds as OPML.",
+        "release": "Let go, or drop, hits held since a feed republished its items.",
+    },
+}
+"""Commands that list when they are given none of these words, each a module ``feeds_add``."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command line and exit with its code (see `monitor.cli.common` for the codes)."""
     words = _config_after_name(list(sys.argv[1:] if argv is None else argv))
+    words = _subcommand_after_name(words)
     _app(words)(args=words, prog_name="wirewatch")
 
 
@@ -53,9 +64,29 @@ def _app(words: Sequence[str]) -> typer.Typer:
             app.command(name, help=sentence)(_not_asked_for)
         elif name in _GROUPS:
             app.add_typer(_module(name).app, name=name, help=sentence)
-        else:
-            app.command(name)(_module(name).command)  # its docstring says more than the sentence
+        elif _subcommand(words):
+            app.add_typer(_group(name, words[1]), name=name, help=sentence)
+        else:  # the command's docstring says more than the sentence
+            app.command(name, epilog=_further(name))(_module(name).command)
     return app
+
+
+def _group(name: str, wanted: str) -> typer.Typer:
+    """The command's subcommands, of which only the wanted one is imported."""
+    group = typer.Typer()
+    for word, sentence in SUBCOMMANDS[name].items():
+        if word == wanted:
+            group.command(word)(_module(f"{name}_{word}").command)
+        else:
+            group.command(word, help=sentence)(_not_asked_for)
+    return group
+
+
+def _further(name: str) -> str | None:
+    """What else the command can do, for the end of its help."""
+    known = SUBCOMMANDS.get(name, {})
+    lines = (f"{name} {word}: {sentence}" for word, sentence in known.items())
+    return "\n\n".join(lines) or None
 
 
 class _Module:
@@ -105,3 +136,19 @@ def _config_after_name(words: list[str]) -> list[str]:
     if len(words) >= 2 and words[0].startswith("--config="):
         return [words[1], words[0], *words[2:]]
     return words
+
+
+def _subcommand_after_name(words: list[str]) -> list[str]:
+    """``feeds -c DIR add URL`` means ``feeds add -c DIR URL``."""
+    at = 1
+    while len(words) > at + 1 and words[at].startswith("-") and words[at] != "--":
+        at += 2 if words[at] in ("-c", "--config") else 1
+    if len(words) > at and _subcommand([words[0], words[at]]):
+        return [words[0], words[at], *words[1:at], *words[at + 1 :]]
+    return words
+
+
+def _subcommand(words: Sequence[str]) -> str:
+    """The subcommand that the words begin with, or nothing: ``feeds -- add`` is a feed's name."""
+    known = SUBCOMMANDS.get(words[0], {}) if words else {}
+    return words[1] if len(words) > 1 and words[1] in known else ""
