@@ -1,7 +1,7 @@
 """The tables: what the daemon remembers.
 
-Ids are UUIDv7 text made by us, times aware UTC, JSON is text. Nothing here or in ``store.py``'s
-questions relies on SQLite: PostgreSQL is to hold the same tables.
+Ids are UUIDv7 text made by us, times aware UTC, JSON is text. Nothing here or in
+`monitor.store`'s questions relies on SQLite: PostgreSQL is to hold the same tables.
 
 A delivery's ``due_at`` is empty once nothing more is to be done about it, so one index over
 (channel, due_at) finds what is due however long the history grows.
@@ -48,7 +48,15 @@ def _text(**options: Any) -> Any:
 
 class Feed(SQLModel, table=True):
     """A URL polled for items. The row belongs to the normalised configured URL; the name is a
-    label. ``active``: it is in the configuration and enabled."""
+    label. ``active``: it is in the configuration and enabled.
+
+    ``asked_url``: where it lives since a 301 was confirmed; empty: at ``url``. ``ttl_s``, ``sy_s``,
+    ``skip_hours``, ``skip_days`` are what its last document said (bits from hour 0 GMT and from
+    Monday). ``slowed``: how many steps a 429 has lengthened its interval. ``rhythm_s``: the usual
+    time between two polls that bring something new. ``unchanged_since``: answers are 304 since
+    then. ``held_until``: hits of a republished window are held until then. ``recent_polls``: its
+    last polls as JSON, newest first.
+    """
 
     __tablename__ = "feeds"
     __table_args__ = (sa.Index("feeds_due", "active", "next_poll_at"),)
@@ -87,6 +95,23 @@ class Feed(SQLModel, table=True):
     moved_to: str | None = _text(default=None)
     moved_times: int = 0
     moved_since: datetime | None = _time(default=None)
+    asked_url: str | None = _text(default=None)
+
+    ttl_s: int | None = None
+    sy_s: int | None = None
+    skip_hours: int = 0
+    skip_days: int = 0
+    slowed: int = 0
+
+    last_new_at: datetime | None = _time(default=None)
+    rhythm_s: int | None = None
+    unchanged_since: datetime | None = _time(default=None)
+    probed_at: datetime | None = _time(default=None)
+    validators_lie: bool = False
+    gap_at: datetime | None = _time(default=None)
+    held_until: datetime | None = _time(default=None)
+    told_stale_at: datetime | None = _time(default=None)
+    recent_polls: str = _text(default="[]")
 
 
 class Host(SQLModel, table=True):
@@ -100,7 +125,8 @@ class Host(SQLModel, table=True):
 
 
 class Item(SQLModel, table=True):
-    """One article. Texts hold no markup. ``text_hash`` tells an edited one."""
+    """One article. Texts hold no markup. ``text_hash`` tells an edited one; ``canonical`` is its
+    link and ``title_key`` its title without what does not make another article."""
 
     __tablename__ = "items"
 
@@ -118,10 +144,13 @@ class Item(SQLModel, table=True):
     first_seen_at: datetime = _time(index=True)
     edited_at: datetime | None = _time(default=None)
     text_hash: str = _text()
+    canonical: str = _text(default="", index=True)
+    title_key: str = _text(default="", index=True)
 
 
 class Sighting(SQLModel, table=True):
-    """An item's entry in one feed, under the key that feed gives it."""
+    """An item's entry in one feed, under the key that feed gives it. ``text_hash`` of the entry:
+    another one means it was edited there. Empty: that of its item, as it was then."""
 
     __tablename__ = "sightings"
 
@@ -131,6 +160,7 @@ class Sighting(SQLModel, table=True):
     item_id: str = _text(foreign_key="items.id", index=True)
     first_seen_at: datetime = _time()
     last_seen_at: datetime = _time()
+    text_hash: str = _text(default="")
 
 
 class Hit(SQLModel, table=True):
@@ -154,7 +184,8 @@ class Delivery(SQLModel, table=True):
     """The outbox row: one alert for one channel and how far it got.
 
     ``state`` is ``due``, ``sending``, ``sent`` or ``dead``. ``alert`` is versioned JSON, fixed when
-    queued. While ``sending``, ``due_at`` is the end of the lease.
+    queued. While ``sending``, ``due_at`` is the end of the lease. ``held_by``: the feed whose
+    republished window it waits for, or empty.
     """
 
     __tablename__ = "deliveries"
@@ -178,6 +209,7 @@ class Delivery(SQLModel, table=True):
     last_attempt_at: datetime | None = _time(default=None)
     sent_at: datetime | None = _time(default=None)
     answer: str = _text(default="")
+    held_by: str = _text(default="")
 
 
 class DeliveryHit(SQLModel, table=True):

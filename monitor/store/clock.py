@@ -1,0 +1,106 @@
+"""Questions about time itself: what a dead daemon left claimed, and a clock that stepped back."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from monitor.store.base import (
+    Questions,
+    channels,
+    deliveries,
+    feeds,
+    hosts,
+    put_off,
+)
+from monitor.tables import UtcDateTime
+
+
+class ClockQuestions(Questions):
+    """What was put off, when the time it was put off to is not what it was."""
+
+    def release_claims(self, now: datetime, pause: timedelta) -> None:
+        """At start, under the exclusive lock: nobody else polls or sends, so hosts held by the
+        dead are free after their ``pause`` and every ``sending`` delivery is due."""
+        with self.transaction():
+            self._run(
+                sa.update(feeds)
+                .where(feeds.c.claimed_until.is_not(None))
+                .values(claimed_by=None, claimed_until=None)
+            )
+            self._run(
+                sa.update(hosts).where(hosts.c.free_at > now + pause).values(free_at=now + pause)
+            )
+            self._run(
+                sa.update(deliveries)
+                .where(deliveries.c.state == "sending")
+                .values(state="due", due_at=now)
+            )
+
+    def follow_clock_back(self, now: datetime, longest_hold: timedelta) -> int:
+        """The clock went back: what was put off from a time that is still to come is put off from
+        ``now``, so that nothing waits for that time to come again and nothing is done earlier
+        than promised. A host is held for ``longest_hold`` at most. Says how many feeds and
+        deliveries were moved."""
+        with self.transaction():
+            self._run(
+                sa.update(hosts)
+                .where(hosts.c.free_at > now + longest_hold)
+                .values(free_at=now + longest_hold)
+            )
+            silences = self._silences_moved(now)
+            moved = self._feeds_moved(now) + self._deliveries_moved(now)
+            for name, until in silences.items():
+                self._run(
+                    sa.update(channels).where(channels.c.name == name).values(blocked_until=until)
+                )
+            return moved
+
+    def _feeds_moved(self, now: datetime) -> int:
+        rows = self._run(sa.select(feeds).where(feeds.c.last_request_at > now)).all()
+        for row in rows:
+            asked = row.last_request_at
+            self._run(
+                sa.update(feeds)
+                .where(feeds.c.id == row.id)
+                .values(
+                    last_request_at=now,
+                    next_poll_at=put_off(row.next_poll_at, asked, now),
+                    not_before=put_off(row.not_before, asked, now),
+                    claimed_until=put_off(row.claimed_until, asked, now),
+                )
+            )
+        return len(rows)
+
+    def _deliveries_moved(self, now: datetime) -> int:
+        began = sa.func.coalesce(deliveries.c.last_attempt_at, deliveries.c.created_at)
+        rows = self._run(
+            sa.select(deliveries).where(deliveries.c.due_at.is_not(None), began > now)
+        ).all()
+        for row in rows:
+            self._run(
+                sa.update(deliveries)
+                .where(deliveries.c.id == row.id)
+                .values(
+                    last_attempt_at=now if row.last_attempt_at else None,
+                    due_at=put_off(row.due_at, row.last_attempt_at or row.created_at, now),
+                    retry_from=min(row.retry_from, now),
+                )
+            )
+        return len(rows)
+
+    def _silences_moved(self, now: datetime) -> dict[str, datetime | None]:
+        """Until when each silent channel is silent. It was told so at its last attempt."""
+        last = sa.type_coerce(sa.func.max(deliveries.c.last_attempt_at), UtcDateTime)
+        rows = self._run(
+            sa.select(channels.c.name, channels.c.blocked_until, last.label("last"))
+            .join(deliveries, deliveries.c.channel == channels.c.name)
+            .where(channels.c.blocked_until > now)
+            .group_by(channels.c.name, channels.c.blocked_until)
+        )
+        return {
+            row.name: put_off(row.blocked_until, row.last, now)
+            for row in rows
+            if row.last is not None and row.last > now
+        }

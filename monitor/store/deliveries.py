@@ -1,0 +1,343 @@
+"""Questions about deliveries, the outbox, and about the channels they go to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from monitor.store.base import (
+    Questions,
+    channels,
+    chunks,
+    deliveries,
+    delivery_hits,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """An alert to be queued for one channel."""
+
+    id: str
+    channel: str
+    kind: Literal["hit", "digest", "event"]
+    alert: str
+    title: str
+    rule: str = ""
+    hit_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedDelivery:
+    """A delivery that is ours to send until its lease ends. ``attempts`` counts this one."""
+
+    id: str
+    channel: str
+    kind: str
+    rule: str
+    title: str
+    alert: str
+    attempts: int
+    retry_from: datetime
+
+
+class DeliveryQuestions(Questions):
+    """The outbox and its channels."""
+
+    def queue(self, new: Sequence[NewDelivery], now: datetime) -> None:
+        """Put alerts into the outbox, due at once."""
+        self._run(
+            sa.insert(deliveries),
+            [
+                {
+                    "id": delivery.id,
+                    "channel": delivery.channel,
+                    "kind": delivery.kind,
+                    "rule": delivery.rule,
+                    "title": delivery.title,
+                    "alert": delivery.alert,
+                    "state": "due",
+                    "due_at": now,
+                    "attempts": 0,
+                    "created_at": now,
+                    "retry_from": now,
+                    "answer": "",
+                }
+                for delivery in new
+            ],
+        )
+        self._run(
+            sa.insert(delivery_hits),
+            [
+                {"hit_id": hit_id, "channel": delivery.channel, "delivery_id": delivery.id}
+                for delivery in new
+                for hit_id in delivery.hit_ids
+            ],
+        )
+
+    def claim_deliveries(
+        self,
+        owner: str,
+        now: datetime,
+        leases: Mapping[str, timedelta],
+        slots: Mapping[str, int],
+    ) -> list[ClaimedDelivery]:
+        """T2: due deliveries, oldest first, at most ``slots`` a channel, ours for its lease."""
+        claimed: list[ClaimedDelivery] = []
+        with self.transaction():
+            held = self._held_channels(now)
+            for channel, free in slots.items():
+                if free > 0 and channel not in held:
+                    claimed += self._claim_channel(owner, now, channel, free, leases[channel])
+        return claimed
+
+    def _held_channels(self, now: datetime) -> set[str]:
+        rows = self._run(
+            sa.select(channels.c.name).where(
+                sa.or_(channels.c.disabled.is_(True), channels.c.blocked_until > now)
+            )
+        )
+        return set(rows.scalars())
+
+    def _claim_channel(
+        self, owner: str, now: datetime, channel: str, limit: int, lease: timedelta
+    ) -> list[ClaimedDelivery]:
+        due = self._run(
+            sa.select(deliveries)
+            .where(deliveries.c.channel == channel, deliveries.c.due_at <= now)
+            .order_by(deliveries.c.due_at, deliveries.c.id)
+            .limit(limit)
+        ).all()
+        if due:
+            self._run(
+                sa.update(deliveries)
+                .where(deliveries.c.id.in_([row.id for row in due]))
+                .values(
+                    state="sending",
+                    claimed_by=owner,
+                    attempts=deliveries.c.attempts + 1,
+                    last_attempt_at=now,
+                    due_at=now + lease,
+                )
+            )
+        return [
+            ClaimedDelivery(
+                id=row.id,
+                channel=row.channel,
+                kind=row.kind,
+                rule=row.rule,
+                title=row.title,
+                alert=row.alert,
+                attempts=row.attempts + 1,
+                retry_from=row.retry_from,
+            )
+            for row in due
+        ]
+
+    def settle_sent(self, delivery_id: str, now: datetime, answer: str) -> None:
+        """T3: the service accepted it; true whatever else happened to the row meanwhile."""
+        self._run(
+            sa.update(deliveries)
+            .where(deliveries.c.id == delivery_id)
+            .values(state="sent", due_at=None, claimed_by=None, sent_at=now, answer=answer)
+        )
+
+    def settle_retry(self, delivery: ClaimedDelivery, at: datetime, answer: str) -> None:
+        """T3: try again at ``at``. A row that is no longer ours stays as it is."""
+        self._settle_failed(delivery, state="due", due_at=at, answer=answer)
+
+    def settle_dead(self, delivery: ClaimedDelivery, answer: str) -> bool:
+        """T3: a dead letter, with its cause. False when the row is no longer ours."""
+        return self._settle_failed(delivery, state="dead", due_at=None, answer=answer)
+
+    def _settle_failed(self, delivery: ClaimedDelivery, **values: Any) -> bool:
+        found = self._run(
+            sa.update(deliveries)
+            .where(
+                deliveries.c.id == delivery.id,
+                deliveries.c.state == "sending",
+                deliveries.c.attempts == delivery.attempts,
+            )
+            .values(claimed_by=None, **values)
+        )
+        return bool(found.rowcount)
+
+    def bury_orphans(self, known: Collection[str]) -> dict[str, int]:
+        """Deliveries whose channel left the configuration become dead letters with that cause;
+        says how many a channel."""
+        buried: dict[str, int] = {}
+        with self.transaction():
+            waiting = self._run(
+                sa.select(deliveries.c.channel, sa.func.count())
+                .where(deliveries.c.due_at.is_not(None))
+                .group_by(deliveries.c.channel)
+            ).all()
+            for channel, count in waiting:
+                if channel in known:
+                    continue
+                buried[channel] = count
+                self._run(
+                    sa.update(deliveries)
+                    .where(deliveries.c.channel == channel, deliveries.c.due_at.is_not(None))
+                    .values(
+                        state="dead",
+                        due_at=None,
+                        claimed_by=None,
+                        answer=f"channel '{channel}' is no longer in the configuration",
+                    )
+                )
+        return buried
+
+    def dead_letters(self, ids: Collection[str] = (), channel: str | None = None) -> list[Row[Any]]:
+        """Dead letters, as id and channel: these, a channel's, or all."""
+        question = sa.select(deliveries.c.id, deliveries.c.channel).where(
+            deliveries.c.state == "dead"
+        )
+        if channel is not None:
+            question = question.where(deliveries.c.channel == channel)
+        if ids:
+            question = question.where(deliveries.c.id.in_(list(ids)))
+        with self.transaction():
+            return list(self._run(question))
+
+    def revive(
+        self,
+        now: datetime,
+        *,
+        ids: Collection[str] = (),
+        channel: str | None = None,
+        able: Collection[str] | None = None,
+    ) -> list[str]:
+        """Dead letters are due again with the id they had: these, a channel's, or all, but only
+        those of channels that are ``able`` to send. A channel that was disabled works again.
+        Gives the ids."""
+        with self.transaction():
+            dead = [
+                row
+                for row in self.dead_letters(ids, channel)
+                if able is None or row.channel in able
+            ]
+            for part in chunks([row.id for row in dead]):
+                self._run(
+                    sa.update(deliveries)
+                    .where(deliveries.c.id.in_(part))
+                    .values(state="due", due_at=now, attempts=0, retry_from=now)
+                )
+            revived = {row.channel for row in dead} | ({channel} if channel else set())
+            self._run(
+                sa.update(channels)
+                .where(channels.c.name.in_(revived))
+                .values(disabled=False, disabled_why="", disabled_at=None, blocked_until=None)
+            )
+            return [row.id for row in dead]
+
+    def find_deliveries(self, beginning: str) -> list[str]:
+        """Ids that begin so."""
+        with self.transaction():
+            return list(
+                self._run(
+                    sa.select(deliveries.c.id).where(
+                        deliveries.c.id.startswith(beginning, autoescape=True)
+                    )
+                ).scalars()
+            )
+
+    def deliveries(
+        self, limit: int, *, state: str | None = None, channel: str | None = None
+    ) -> list[Row[Any]]:
+        """Deliveries, newest first."""
+        question = (
+            sa.select(deliveries)
+            .order_by(deliveries.c.created_at.desc(), deliveries.c.id.desc())
+            .limit(limit)
+        )
+        if state is not None:
+            question = question.where(deliveries.c.state == state)
+        if channel is not None:
+            question = question.where(deliveries.c.channel == channel)
+        with self.transaction():
+            return list(self._run(question))
+
+    def deliveries_of(self, hit_id: str) -> list[Row[Any]]:
+        """The deliveries that carry this hit, by channel."""
+        question = (
+            sa.select(deliveries)
+            .join(delivery_hits, delivery_hits.c.delivery_id == deliveries.c.id)
+            .where(delivery_hits.c.hit_id == hit_id)
+            .order_by(deliveries.c.channel)
+        )
+        with self.transaction():
+            return list(self._run(question))
+
+    def deliveries_of_hits(self, hit_ids: Collection[str]) -> dict[str, list[tuple[str, str]]]:
+        """Per hit: (channel, state) of each delivery that carries it."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        with self.transaction():
+            for part in chunks(list(hit_ids)):
+                for row in self._run(
+                    sa.select(delivery_hits.c.hit_id, deliveries.c.channel, deliveries.c.state)
+                    .join(deliveries, deliveries.c.id == delivery_hits.c.delivery_id)
+                    .where(delivery_hits.c.hit_id.in_(part))
+                    .order_by(deliveries.c.channel)
+                ):
+                    found.setdefault(row.hit_id, []).append((row.channel, row.state))
+        return found
+
+    def sync_channels(self, fingerprints: Mapping[str, str]) -> list[str]:
+        """Remember each channel's settings; one that was disabled and has new ones works again.
+        Gives the names enabled so."""
+        enabled: list[str] = []
+        with self.transaction():
+            rows = {row.name: row for row in self._run(sa.select(channels))}
+            for name, fingerprint in fingerprints.items():
+                row = rows.get(name)
+                if row is None:
+                    self._run(
+                        sa.insert(channels).values(
+                            name=name, fingerprint=fingerprint, disabled=False, disabled_why=""
+                        )
+                    )
+                elif row.fingerprint != fingerprint:
+                    if row.disabled:
+                        enabled.append(name)
+                    self._run(
+                        sa.update(channels)
+                        .where(channels.c.name == name)
+                        .values(
+                            fingerprint=fingerprint,
+                            disabled=False,
+                            disabled_why="",
+                            disabled_at=None,
+                            blocked_until=None,
+                        )
+                    )
+        return enabled
+
+    def block_channel(self, name: str, until: datetime) -> None:
+        """The service asked for silence until then, restarts included."""
+        self._run(
+            sa.update(channels)
+            .where(
+                channels.c.name == name,
+                sa.or_(channels.c.blocked_until.is_(None), channels.c.blocked_until < until),
+            )
+            .values(blocked_until=until)
+        )
+
+    def disable_channel(self, name: str, why: str, now: datetime) -> bool:
+        """Stop sending there until an operator mends it; False when it was stopped already."""
+        found = self._run(
+            sa.update(channels)
+            .where(channels.c.name == name, channels.c.disabled.is_(False))
+            .values(disabled=True, disabled_why=why, disabled_at=now)
+        )
+        return bool(found.rowcount)
+
+    def channels(self) -> list[Row[Any]]:
+        with self.transaction():
+            return list(self._run(sa.select(channels).order_by(channels.c.name)))
