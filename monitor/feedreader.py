@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from time import struct_time
 
-from monitor import charset, clean, feedxml, jsonfeed, language, notafeed, xmltext
+from monitor import charset, clean, feedhints, feedxml, jsonfeed, language, notafeed, xmltext
 from monitor.entries import (
     GUID_CAP,
     MOST_AUTHORS,
@@ -31,19 +31,10 @@ from monitor.entries import (
 )
 from monitor.feedxml import Document
 from monitor.identity import KEY_VERSION, Identifiers
-from monitor.item import FeedHints, Item, NotAFeed, Parsed, ParseTask
+from monitor.item import Item, NotAFeed, Parsed, ParseTask
 from monitor.language import Detector
 
 _HTML_TYPES = ("text/html", "application/xhtml+xml")
-
-_LONGEST_TTL = timedelta(days=7)
-_PERIODS = {
-    "hourly": timedelta(hours=1),
-    "daily": timedelta(days=1),
-    "weekly": timedelta(weeks=1),
-    "monthly": timedelta(days=30),
-    "yearly": timedelta(days=365),
-}
 
 
 def read(task: ParseTask, detector: Detector) -> Parsed | NotAFeed:
@@ -101,7 +92,7 @@ class _Reader:
             version=self._version,
             title=self._title,
             items=items,
-            hints=_hints(self._feed),
+            hints=feedhints.hints(self._document, self._task.url),
             bozo=clean.plain(self._document.problem, 200),
             cut=self._cut,
             dropped=len(raw) - len(items),
@@ -220,20 +211,6 @@ def _time(stamp: struct_time) -> datetime | None:
         return datetime(*stamp[:5], min(stamp[5], 59), tzinfo=UTC)
     except (ValueError, TypeError, OverflowError):
         return None
-
-
-def _hints(feed: Raw) -> FeedHints:
-    """The longer of ttl and syndication period, at most a week."""
-    longest = timedelta(minutes=_number(text_of(feed, "ttl")))
-    period = _PERIODS.get(text_of(feed, "sy_updateperiod").strip().lower())
-    if period:
-        longest = max(longest, period / max(1, _number(text_of(feed, "sy_updatefrequency"))))
-    return FeedHints(ttl=min(longest, _LONGEST_TTL) or None)
-
-
-def _number(written: str) -> int:
-    digits = written.strip()
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 7 else 0
 
 
 def _unescaped(text: str) -> str:

@@ -32,6 +32,8 @@ from monitor import xmltext
 from monitor.entries import Raw
 
 _SLIPS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+_HISTORY = "http://purl.org/syndication/history/1.0"
+_MOST_SKIPPED = 100
 _DECLARATION = re.compile(r"\A<\?xml[^>]*\?>")
 
 
@@ -40,7 +42,8 @@ class Document:
     """What feedparser found. ``problem``: what is wrong with the document, empty when nothing is.
 
     ``lenient``: it was not well-formed and could not be mended, so texts of elements without
-    markup still have their entities.
+    markup still have their entities. ``hours`` and ``days`` are the texts in skipHours and
+    skipDays; ``history`` holds what RFC 5005 calls the document: ``complete``, ``archive``.
     """
 
     version: str
@@ -48,6 +51,9 @@ class Document:
     entries: list[Raw]
     problem: str = ""
     lenient: bool = False
+    hours: tuple[str, ...] = ()
+    days: tuple[str, ...] = ()
+    history: frozenset[str] = frozenset()
 
 
 def parse(text: str) -> Document:
@@ -107,6 +113,9 @@ def _document(
         entries=parser.entries,
         problem=problem,
         lenient=lenient,
+        hours=tuple(parser.hours),
+        days=tuple(parser.days),
+        history=frozenset(parser.history),
     )
 
 
@@ -122,7 +131,68 @@ def _forgiving(method: Callable[..., None]) -> Callable[..., None]:
     return forgiving
 
 
-class _Strict(StrictFeedParser):  # type: ignore[misc]  # feedparser ships no types
+class _Hints:
+    """Handlers for elements of the feed that feedparser does not keep: both parsers have them.
+
+    feedparser calls them by their names; ``push`` and ``pop`` are its own.
+    """
+
+    inentry: int
+    push: Callable[[str, int], None]
+    pop: Callable[[str], str | None]
+
+    def __init__(self, *args: Any) -> None:
+        self.hours: list[str] = []
+        self.days: list[str] = []
+        self.history: set[str] = set()
+        self._skipped: list[str] = []
+        super().__init__(*args)
+
+    def _start_skiphours(self, _: Raw) -> None:
+        self._skipped = self.hours
+
+    def _start_skipdays(self, _: Raw) -> None:
+        self._skipped = self.days
+
+    def _end_skiphours(self) -> None:
+        self._skipped = []
+
+    _end_skipdays = _end_skiphours
+
+    def _start_hour(self, _: Raw) -> None:
+        self.push("hour", 0)
+
+    def _end_hour(self) -> None:
+        self._keep(self.pop("hour"))
+
+    def _start_day(self, _: Raw) -> None:
+        self.push("day", 0)
+
+    def _end_day(self) -> None:
+        self._keep(self.pop("day"))
+
+    def _keep(self, text: str | None) -> None:
+        if text and not self.inentry and len(self._skipped) < _MOST_SKIPPED:
+            self._skipped.append(text)
+
+    def _start_fh_complete(self, _: Raw) -> None:
+        self._mark("complete")
+
+    def _start_fh_archive(self, _: Raw) -> None:
+        self._mark("archive")
+
+    def _mark(self, name: str) -> None:
+        if not self.inentry:
+            self.history.add(name)
+
+
+def _prefixes(known: dict[str, str]) -> dict[str, str]:
+    """feedparser's prefix for each namespace, and RFC 5005's."""
+    return {uri.lower(): prefix for uri, prefix in {**known, _HISTORY: "fh"}.items()}
+
+
+class _Strict(_Hints, StrictFeedParser):  # type: ignore[misc]  # feedparser ships no types
+    _matchnamespaces = _prefixes(StrictFeedParser.namespaces)
     startElementNS = _forgiving(StrictFeedParser.startElementNS)  # noqa: N815 - the name is xml.sax's
     endElementNS = _forgiving(StrictFeedParser.endElementNS)  # noqa: N815 - likewise
 
@@ -134,7 +204,8 @@ class _Strict(StrictFeedParser):  # type: ignore[misc]  # feedparser ships no ty
             self.elementstack[-1][2].append(text)
 
 
-class _Lenient(LooseFeedParser):  # type: ignore[misc]  # feedparser ships no types
+class _Lenient(_Hints, LooseFeedParser):  # type: ignore[misc]  # feedparser ships no types
+    _matchnamespaces = _prefixes(LooseFeedParser.namespaces)
     unknown_starttag = _forgiving(LooseFeedParser.unknown_starttag)
     unknown_endtag = _forgiving(LooseFeedParser.unknown_endtag)
     handle_charref = _forgiving(LooseFeedParser.handle_charref)

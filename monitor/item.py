@@ -36,9 +36,24 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class FeedHints:
-    """What the document says about how often it changes (ttl, sy:update*): only ever lengthens."""
+    """What the document says about when to come back and where its older entries are.
+
+    ``ttl`` and ``sy`` (sy:updatePeriod divided by sy:updateFrequency) are positive and at most a
+    week; ``skip_hours`` are hours of the day in GMT, 0 to 23; ``skip_days`` days of the week there,
+    0 for Monday: all of these only ever lengthen. ``prev_archive`` and ``next_page`` (RFC 5005) and
+    ``self_url`` are absolute http or https, or empty. ``complete``: the document is the whole feed;
+    ``archive``: it is an old page of one.
+    """
 
     ttl: timedelta | None = None
+    sy: timedelta | None = None
+    skip_hours: frozenset[int] = frozenset()
+    skip_days: frozenset[int] = frozenset()
+    prev_archive: str = ""
+    next_page: str = ""
+    complete: bool = False
+    archive: bool = False
+    self_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def result_to_bytes(result: ParseResult) -> bytes:
                 result.version,
                 result.title,
                 tuple(_item_to_tuple(item) for item in result.items),
-                result.hints.ttl.total_seconds() if result.hints.ttl else None,
+                _hints_to_tuple(result.hints),
                 result.bozo,
                 result.cut,
                 result.dropped,
@@ -61,12 +61,12 @@ def result_from_bytes(payload: bytes) -> ParseResult:
         return NotAFeed(*values)
     if kind == "failed":
         return ParseFailed(*values)
-    version, title, items, ttl, bozo, cut, dropped = values
+    version, title, items, hints, bozo, cut, dropped = values
     return Parsed(
         version=version,
         title=title,
         items=tuple(_item_from_tuple(item) for item in items),
-        hints=FeedHints(ttl=None if ttl is None else timedelta(seconds=ttl)),
+        hints=_hints_from_tuple(hints),
         bozo=bozo,
         cut=cut,
         dropped=dropped,
@@ -93,6 +93,33 @@ def _item_to_tuple(item: Item) -> tuple[Any, ...]:
 def _item_from_tuple(values: tuple[Any, ...]) -> Item:
     item = Item(*values)
     return replace(item, published=_moment(values[9]))
+
+
+def _hints_to_tuple(hints: FeedHints) -> tuple[Any, ...]:
+    return (
+        _seconds(hints.ttl),
+        _seconds(hints.sy),
+        hints.skip_hours,
+        hints.skip_days,
+        hints.prev_archive,
+        hints.next_page,
+        hints.complete,
+        hints.archive,
+        hints.self_url,
+    )
+
+
+def _hints_from_tuple(values: tuple[Any, ...]) -> FeedHints:
+    ttl, sy, *others = values
+    return FeedHints(_length(ttl), _length(sy), *others)
+
+
+def _seconds(length: timedelta | None) -> float | None:
+    return None if length is None else length.total_seconds()
+
+
+def _length(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def _stamp(at: datetime | None) -> float | None:
