@@ -33,8 +33,9 @@ from monitor.guard import Clients
 from monitor.identity import body_hash
 from monitor.logs import outcome
 from monitor.parse import NotAFeed, Parsed, ParseFailed, ParserPool, ParseTask
-from monitor.record import Poll, Recorded, Unchanged, record
+from monitor.record import record
 from monitor.schedule import NEVER, NextPoll
+from monitor.settle import Poll, Recorded, Unchanged
 from monitor.store import ConfiguredFeed, Store
 from monitor.urls import host_of, normalised
 from monitor.writer import Refused, Writer

@@ -17,60 +17,24 @@ from sqlalchemy.engine import Row
 
 import alerts
 import rules
-from monitor.config import Config, FeedConfig, RuleConfig
-from monitor.fetch import FetchFailed, ServerHints, Validators
+from monitor.config import Config, RuleConfig
+from monitor.fetch import FetchFailed
 from monitor.identity import text_hash
 from monitor.ids import new_id
-from monitor.notices import tell
 from monitor.parse import Item, NotAFeed, Parsed, ParseFailed
-from monitor.schedule import Bad, Good, NextPoll, Rhythm, next_poll
+from monitor.settle import (
+    Poll,
+    Recorded,
+    Unchanged,
+    after_items,
+    record_failure,
+    record_unchanged,
+    settle_good,
+)
 from monitor.store import KnownItem, NewDelivery, Store, tags_text
 from monitor.translate import document_of, hit_of
 
-BROKEN_AFTER = timedelta(hours=24)
 _SEEN_AGAIN_EVERY = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Unchanged:
-    """The window is what it was: a 304, or a 200 with the body we had. ``by`` says which."""
-
-    by: str
-
-
-Answer = Parsed | Unchanged | NotAFeed | ParseFailed | FetchFailed
-
-
-@dataclass(frozen=True, slots=True)
-class Poll:
-    """One poll that ended: the feed's row as it was claimed, its configuration, the answer.
-
-    ``validators`` are those to keep for next time (None: the server gave none); ``body_hash`` of
-    the body they came with; both are ignored unless the answer is good.
-    """
-
-    row: Row[Any]
-    feeds: tuple[FeedConfig, ...]
-    answer: Answer
-    status: int | None = None
-    validators: Validators | None = None
-    body_hash: bytes | None = None
-    hints: ServerHints = ServerHints()
-    moved_to: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What T1 wrote, for the log: counts, and when the next poll is and why."""
-
-    outcome: str
-    next: NextPoll
-    items: int = 0
-    new: int = 0
-    edited: int = 0
-    hits: int = 0
-    queued: int = 0
-    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +54,9 @@ def record(store: Store, poll: Poll, config: Config, now: datetime) -> Recorded:
         case Parsed():
             return _record_items(store, poll, poll.answer, config, now)
         case Unchanged():
-            return _record_unchanged(store, poll, poll.answer, config, now)
+            return record_unchanged(store, poll, poll.answer, config, now)
         case NotAFeed() | ParseFailed() | FetchFailed():
-            return _record_failure(store, poll, poll.answer, config, now)
+            return record_failure(store, poll, poll.answer, config, now)
         case _:
             assert_never(poll.answer)
 
@@ -110,14 +74,7 @@ def _record_items(
     ]
     found = [_new_found(item, poll, config, now) for item in new]
     found += _edited_found(store, edited, known, poll, config, now)
-    good = Good(
-        known=len(parsed.items) - len(new),
-        window=len(parsed.items),
-        validators=poll.validators is not None,
-        max_age=poll.hints.max_age,
-        ttl=parsed.hints.ttl,
-    )
-    after = next_poll(_rhythm(poll), good, now)
+    settled = after_items(poll, parsed, len(parsed.items) - len(new), now)
     hits, queued = _told(found, poll, config, now)
     with store.transaction():
         _add_items(store, found[: len(new)], row.id, now)
@@ -126,10 +83,10 @@ def _record_items(
         store.see_again(row.id, _to_see_again(known, now), now)
         store.add_hits(hits)
         store.queue(queued, now)
-        _settle_good(store, poll, config, after, now, outcome="ok")
+        settle_good(store, settled, config, now)
     return Recorded(
         outcome="ok",
-        next=after,
+        next=settled.next,
         items=len(parsed.items),
         new=len(new),
         edited=len(edited),
@@ -137,13 +94,6 @@ def _record_items(
         queued=len(queued),
         error=parsed.bozo,
     )
-
-
-def _rhythm(poll: Poll) -> Rhythm:
-    """By the configuration: what the row says of ``every`` may be older than a reload. The
-    shortest of several names for one URL counts."""
-    every = min((feed.every for feed in poll.feeds if feed.every), default=None)
-    return Rhythm(poll.row.id, every, timedelta(seconds=poll.row.interval_s))
 
 
 def _new_found(item: Item, poll: Poll, config: Config, now: datetime) -> _Found:
@@ -320,133 +270,3 @@ def _deliveries(
             )
         )
     return new
-
-
-def _record_unchanged(
-    store: Store, poll: Poll, answer: Unchanged, config: Config, now: datetime
-) -> Recorded:
-    good = Good(validators=poll.validators is not None, max_age=poll.hints.max_age)
-    after = next_poll(_rhythm(poll), good, now)
-    with store.transaction():
-        _settle_good(store, poll, config, after, now, outcome=answer.by)
-    return Recorded(answer.by, after)
-
-
-def _settle_good(
-    store: Store, poll: Poll, config: Config, after: NextPoll, now: datetime, *, outcome: str
-) -> None:
-    row, kept = poll.row, poll.validators
-    cut_first = isinstance(poll.answer, Parsed) and poll.answer.cut and row.last_good_at is None
-    moved: dict[str, Any] = {"moved_to": None, "moved_times": 0, "moved_since": None}
-    if poll.moved_to is not None:
-        same = poll.moved_to == row.moved_to
-        moved = {
-            "moved_to": poll.moved_to,
-            "moved_times": row.moved_times + 1 if same else 1,
-            "moved_since": row.moved_since if same else now,
-        }
-    store.settle_feed(
-        row.id,
-        state="ok",
-        # What a cut first document did not show is as old as what it did; a feed that is cut
-        # every time is told of from its third poll on all the same.
-        baselined_at=row.baselined_at or (None if cut_first else now),
-        validators_url=kept.url if kept else None,
-        etag=kept.etag if kept else None,
-        last_modified=kept.last_modified if kept else None,
-        body_hash=poll.body_hash if poll.body_hash is not None else row.body_hash,
-        next_poll_at=after.at,
-        next_poll_why=after.why,
-        not_before=after.not_before,
-        interval_s=int(after.interval.total_seconds()),
-        last_good_at=now,
-        last_status=poll.status,
-        last_outcome=outcome,
-        last_error="",
-        failures=0,
-        failing_since=None,
-        told_broken_at=None,
-        **moved,
-    )
-    if row.told_broken_at is not None:
-        name = poll.feeds[0].name
-        tell(store, config, now, "feed_recovered", name, f"feed '{name}' works again")
-
-
-def _record_failure(
-    store: Store,
-    poll: Poll,
-    answer: NotAFeed | ParseFailed | FetchFailed,
-    config: Config,
-    now: datetime,
-) -> Recorded:
-    row = poll.row
-    state, outcome, error = _failure(answer)
-    bad = _bad(answer, row.failures + 1)
-    after = next_poll(_rhythm(poll), bad, now)
-    since = row.failing_since or now
-    broken = row.told_broken_at is None and (bad.gone or now - since >= BROKEN_AFTER)
-    with store.transaction():
-        store.settle_feed(
-            row.id,
-            state=state,
-            next_poll_at=after.at,
-            next_poll_why=after.why,
-            not_before=after.not_before,
-            last_status=poll.status,
-            last_outcome=outcome,
-            last_error=error,
-            failures=bad.failures,
-            failing_since=since,
-            told_broken_at=now if broken else row.told_broken_at,
-        )
-        if broken:
-            _tell_broken(store, poll, config, now, since=since, error=error, gone=bad.gone)
-    return Recorded(outcome, after, error=error)
-
-
-def _failure(answer: NotAFeed | ParseFailed | FetchFailed) -> tuple[str, str, str]:
-    """(state, outcome, the sentence for people)"""
-    match answer:
-        case NotAFeed():
-            return "not_a_feed", "not_a_feed", f"not a feed: {answer.looks_like}"
-        case ParseFailed():
-            return "failing", f"parse_{answer.kind}", answer.message
-        case FetchFailed():
-            return ("gone" if answer.kind == "gone" else "failing"), answer.kind, answer.message
-
-
-def _bad(answer: NotAFeed | ParseFailed | FetchFailed, failures: int) -> Bad:
-    if not isinstance(answer, FetchFailed):
-        return Bad(failures)
-    return Bad(
-        failures,
-        retry_at=answer.retry_at,
-        rate_limited=answer.kind == "rate_limited",
-        gone=answer.kind == "gone",
-    )
-
-
-def _tell_broken(
-    store: Store,
-    poll: Poll,
-    config: Config,
-    now: datetime,
-    *,
-    since: datetime,
-    error: str,
-    gone: bool,
-) -> None:
-    name = poll.feeds[0].name
-    if gone:
-        message = (
-            f"feed '{name}' is gone for good (410) and is not polled any more; "
-            f"remove it, or give it its new URL"
-        )
-        tell(store, config, now, "feed_gone", name, message)
-        return
-    message = (
-        f"feed '{name}' has failed since {since:%Y-%m-%d %H:%M} UTC: {error}; "
-        f"it is still tried, see: wirewatch feeds"
-    )
-    tell(store, config, now, "feed_broken", name, message)

@@ -16,7 +16,8 @@ from monitor.config import load
 from monitor.database import open_engine, prepare
 from monitor.parse import Item, Parsed
 from monitor.poller import configured, feeds_by_url
-from monitor.record import Poll, Recorded, record
+from monitor.record import record
+from monitor.settle import Poll, Recorded
 from monitor.store import Store
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
