@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ MOST_AUTHORS = 10
 GUID_CAP = 2_000
 Raw = dict[str, Any]
 
+_BEFORE_ZONE = re.compile(r" +(?=(?:[+-][0-9:]+|Z)\Z)")
 _OLDEST = datetime(1980, 1, 1, tzinfo=UTC)
 _NEWEST = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -66,6 +68,19 @@ def summary_and_content(summary: str, content: str) -> tuple[str, str]:
     if not summary:
         return content, ""
     return summary, "" if content == summary else content
+
+
+def dated(texts: Iterable[str], now: datetime | None) -> datetime | None:
+    """The first of these ISO 8601 texts that may be shown; without a zone it is UTC."""
+    for text in texts:
+        try:
+            at = datetime.fromisoformat(_BEFORE_ZONE.sub("", text.strip()[:40]))
+            at = at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
+        except (ValueError, OverflowError):
+            continue
+        if (shown := believable(at, now)) is not None:
+            return shown
+    return None
 
 
 def believable(at: datetime, now: datetime | None) -> datetime | None:

@@ -13,7 +13,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from time import struct_time
 
-from monitor import charset, clean, feedhints, feedxml, jsonfeed, language, notafeed, xmltext
+from monitor import (
+    charset,
+    clean,
+    feedhints,
+    feedxml,
+    jsonfeed,
+    language,
+    notafeed,
+    sitemap,
+    xmltext,
+)
 from monitor.entries import (
     GUID_CAP,
     MOST_AUTHORS,
@@ -51,6 +61,8 @@ def read(task: ParseTask, detector: Detector) -> Parsed | NotAFeed:
         return jsonfeed.read(text, task, detector) or NotAFeed(notafeed.looks_like(written))
     if "<" not in text[:4096] or notafeed.is_page(text):
         return NotAFeed(notafeed.looks_like(written))
+    if sitemap.is_one(text):
+        return sitemap.read(text, task, detector)
     text, more = xmltext.first_entries(text, MOST_ENTRIES)
     document = feedxml.parse(text)
     version = document.version or _unknown_version(document.entries, text)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from monitor import clean
@@ -20,7 +19,7 @@ from monitor.entries import (
     MOST_TAGS,
     Entry,
     Raw,
-    believable,
+    dated,
     dict_of,
     dicts_of,
     keyed,
@@ -91,7 +90,9 @@ class _Reader:
             content=content,
             author=_author(raw) or _author(self._feed),
             tags=_tags(raw),
-            published=_published(raw, self._task.now),
+            published=dated(
+                (text_of(raw, name) for name in ("date_published", "date_modified")), self._task.now
+            ),
             source=self._task.source or clean.cut(self.title, clean.LABEL_CAP),
             lang=self._language(raw, f"{title}\n{summary}"),
         )
@@ -122,15 +123,3 @@ def _tags(raw: Raw) -> tuple[str, ...]:
     if not isinstance(tags, list):
         return ()
     return labels(tag for tag in tags[:MOST_TAGS] if isinstance(tag, str))
-
-
-def _published(raw: Raw, now: datetime | None) -> datetime | None:
-    for name in ("date_published", "date_modified"):
-        try:
-            at = datetime.fromisoformat(text_of(raw, name).strip())
-            at = at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
-        except (ValueError, OverflowError):
-            continue
-        if (shown := believable(at, now)) is not None:
-            return shown
-    return None

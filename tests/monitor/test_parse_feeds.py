@@ -145,7 +145,7 @@ NOT_FEEDS = {
         b'{"version": "https://jsonfeed.org/version/1", "items": {"0": {"id": "1"}}}'
     ),
     "an OPML list of feeds": b"<?xml version='1.0'?><opml version='2.0'><body/></opml>",
-    "an XML document of <urlset>": b"<!-- > --><urlset><url/></urlset>",
+    "an XML document of <catalogue>": b"<!-- > --><catalogue><url/></catalogue>",
     'text that begins "Not found"': b"Not found\n",
     "binary data": bytes(range(256)) * 4,
     'an XML document that reads a file or address (entity "x")': (
