@@ -17,7 +17,7 @@ and its depth is bounded by the limit of brackets.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -39,6 +39,7 @@ from rules.expression import (
     Pattern,
     Phrase,
     Term,
+    frozen,
     needless,
 )
 from rules.quick import read_quickly
@@ -54,7 +55,7 @@ _FAR = 30
 _MOST_MISTAKES = 10
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expression:
     """An expression that was read. ``remarks`` are the linter's."""
 

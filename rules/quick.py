@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from rules.expression import And, Node, Not, Or, Term, needless
 
-_PIECE = re.compile(r'[ \n]+|[()]|"[^"]*"|[^\s()",|]+')
+_PIECE_AND_GAP = re.compile(r'("[^"]*"|[()]|[^\s()",|]+)([ \n]*)')
 
 Known = Callable[[str], Term | None]
 """The term that a piece is, if the same is true wherever it stands and nothing is to be said."""
@@ -23,121 +23,116 @@ Known = Callable[[str], Term | None]
 
 def read_quickly(expression: str, known: Known, most_terms: int, deepest: int) -> Node | None:
     """The tree of a plain expression; ``None`` for others, which the parser reads."""
-    reader = _Quick(known)
-    if not reader.read(_PIECE.findall(expression), deepest):
-        return None
-    if reader.end != len(expression) or reader.terms > most_terms:
-        return None
-    root = reader.level.whole()
-    return None if root is None or (reader.negations and needless(root)) else root
+    reader = _Quick(known, most_terms, deepest)
+    root = reader.read(expression)
+    if root is None or reader.first_not < 0 or reader.needs_its_first(root):
+        return root
+    return None if needless(root) else root
 
 
 class _Level:
-    """What stands between two brackets, as far as it was read."""
+    """What stands between two brackets, as far as it was read: operands, all joined the same."""
 
-    __slots__ = ("children", "either", "negated", "start")
+    __slots__ = ("children", "joined", "negated", "start")
 
     def __init__(self, start: int) -> None:
         self.start = start
-        self.either: list[Node] = []
         self.children: list[Node] = []
+        self.joined: type[And | Or] | None = None
         self.negated = -1  # where the NOT stands that belongs to the next operand
-
-    def end_all(self) -> bool:
-        """End what AND joins; false if it is more than one operand, which OR then mixes."""
-        children = self.children
-        self.children = []
-        if len(children) == 1:
-            self.either.append(children[0])
-            return True
-        self.either.append(And(tuple(children), children[0].start, children[-1].end))
-        return False
-
-    def bracketed(self, end: int) -> Node | None:
-        """All of it with its brackets; those around one operand are left to the parser."""
-        if self.either:
-            return Or(tuple(self.either), self.start, end) if self.end_all() else None
-        if len(self.children) < 2:
-            return None
-        return And(tuple(self.children), self.start, end)
-
-    def whole(self) -> Node | None:
-        """All of it, where no bracket stands around it."""
-        either = self.either
-        if not either:
-            self.end_all()
-            return either[0]
-        return Or(tuple(either), either[0].start, either[-1].end) if self.end_all() else None
 
 
 class _Quick:
     """Reads pieces; gives up at the first that is not plain."""
 
-    __slots__ = ("_known", "end", "level", "negations", "terms")
+    __slots__ = ("_deepest", "_known", "_most_terms", "first_not")
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: Known, most_terms: int, deepest: int) -> None:
         self._known = known
-        self.level = _Level(0)
-        self.end = self.terms = self.negations = 0
+        self._most_terms = most_terms
+        self._deepest = deepest
+        self.first_not = -1
 
-    def read(self, pieces: list[str], deepest: int) -> bool:  # noqa: C901, PLR0912 - one loop over all rules, where every call would cost
-        """Read all pieces; false when one of them is not plain."""
-        known, level, levels = self._known, self.level, list[_Level]()
-        end = 0
+    def needs_its_first(self, root: Node) -> bool:
+        """Is the first operand needed, and no NOT in it?"""
+        return isinstance(root, And) and root.children[0].end <= self.first_not
+
+    def read(self, expression: str) -> Node | None:  # noqa: C901, PLR0912 - one loop over all rules, where every call would cost
+        """Read all pieces; ``None`` when one of them is not plain."""
+        known, level, levels = self._known, _Level(0), list[_Level]()
+        at = terms = 0
         wanted = True  # an operand has to come
-        before = ""  # what touches this piece: nothing, a bracket, an operator or a term
+        before = ""  # what touches this piece: nothing, an operator, a bracket or "term"
         name = False  # the operand before began with a capital, and no operator followed
-        for piece in pieces:
-            start, end = end, end + len(piece)
-            first = piece[0]
-            if first in " \n":
-                before = ""
-                continue
-            if first == ")":
-                if wanted or not levels:
-                    return False
-                node = level.bracketed(end)
-                level = levels.pop()
-            elif first == "(":
-                if before == "term" or len(levels) >= deepest:
-                    return False
-                levels.append(level)
-                level = _Level(start)
-                before, wanted, name = "(", True, False
-                continue
-            elif before and before != "(":
-                return False
-            elif piece in _OPERATORS:
-                if piece == "NOT":
-                    if level.negated >= 0:
-                        return False
-                    level.negated = start
-                    self.negations += 1
-                elif wanted or (piece == "OR" and not level.end_all()):
-                    return False
-                before, wanted, name = "operator", True, False
-                continue
-            else:
+        for piece, gap in _PIECE_AND_GAP.findall(expression):
+            start = at
+            end = start + len(piece)
+            at = end + len(gap)
+            operator = _OPERATORS.get(piece)
+            if operator is None:
                 term = known(piece)
-                capital = first.isupper() and piece[-1] != "*"
-                if term is None or (name and capital):
-                    return False
-                node = Term(term.leaf, term.fields, start, end)
+                capital = piece[0].isupper() and piece[-1] != "*"
+                if term is None or (before and before != "(") or (name and capital):
+                    return None
+                if not wanted and not _joins(level, And):
+                    return None
+                node: Node = Term(term.leaf, term.fields, start, end)
                 name = capital and level.negated < 0
-                self.terms += 1
-            if node is None:
-                return False
+                before = "" if gap else "term"
+                terms += 1
+            elif operator == ")":
+                if wanted or not levels or level.joined is None:
+                    return None  # brackets around one operand are left to the parser
+                node = level.joined(tuple(level.children), level.start, end)
+                level = levels.pop()
+                name = False
+                before = "" if gap else ")"
+            else:
+                if not self._goes_on(operator, level, before, start, wanted=wanted):
+                    return None
+                if operator == "(":
+                    levels.append(level)
+                    if len(levels) > self._deepest:
+                        return None
+                    level = _Level(start)
+                wanted, name = True, False
+                before = "" if gap else operator
+                continue
             if level.negated >= 0:
-                node = Not(node, level.negated, node.end)
+                node = Not(node, level.negated, end)
                 level.negated = -1
             level.children.append(node)
             wanted = False
-            if first == ")":
-                before, name = ")", False
-            else:
-                before = "term"
-        self.level, self.end = level, end
-        return not wanted and not levels
+        if wanted or levels or at != len(expression) or terms > self._most_terms:
+            return None
+        children = level.children
+        if level.joined is None:
+            return children[0]
+        return level.joined(tuple(children), children[0].start, children[-1].end)
+
+    def _goes_on(
+        self, operator: str, level: _Level, before: str, start: int, *, wanted: bool
+    ) -> bool:
+        """May an operator or ``(`` stand here? If so it joins what follows."""
+        if operator == "(":
+            return before != "term" and (wanted or _joins(level, And))
+        if before and before != "(":
+            return False
+        if operator != "NOT":
+            return not wanted and _joins(level, Or if operator == "OR" else And)
+        if level.negated >= 0 or not (wanted or _joins(level, And)):
+            return False
+        level.negated = start
+        if self.first_not < 0:
+            self.first_not = start
+        return True
 
 
-_OPERATORS = frozenset({"AND", "OR", "NOT"})
+def _joins(level: _Level, joined: type[And | Or]) -> bool:
+    """Join what follows so too; false if AND and OR would be mixed."""
+    if level.joined is None:
+        level.joined = joined
+    return level.joined is joined
+
+
+_OPERATORS = {"AND": "AND", "OR": "OR", "NOT": "NOT", "(": "(", ")": ")"}

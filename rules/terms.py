@@ -129,41 +129,54 @@ def read_easily(piece: str) -> Phrase | None:
     remark."""
     quoted = piece[0] == '"'
     inner = piece[1:-1] if quoted else piece
-    letters = inner.removesuffix("*")
-    if not quoted and (_MAY_BE_MEANT.match(letters) or " " in letters):
+    ends = inner[-1:] == "*"
+    letters = inner[:-1] if ends else inner
+    if not quoted and _MAY_BE_MEANT.match(letters):
         return None
-    if words.is_plain(letters):
-        *others, last = letters.split(" ")
-        gaps: tuple[Gap, ...] = (_ANYTHING,) * len(others)
-    else:
-        cut = words.cut_easily(letters)
-        if not cut:
+    read = _easy_words(letters) or _cut_words(letters)
+    if not read:
+        return None
+    found, gaps = read
+    if ends:
+        last = found[-1]
+        if len(last.surface) <= _FEWEST_LETTERS + 1 and not words.is_dense(last.surface):
             return None
-        (*others, last), gaps = cut[0], tuple(map(_GAPS.__getitem__, cut[1]))
-    ends = len(letters) < len(inner)
-    if ends and len(last) <= _FEWEST_LETTERS + 1 and not words.is_dense(last):
+        found[-1] = Word(last.surface, last.normal, "begins", "normal", last.accents)
+    elif not (quoted or gaps) and found[0].normal in _LOWER_CASE:
         return None
-    read = [_easy_word(word, "is") for word in others]
-    read.append(_easy_word(last, "begins" if ends else "is"))
-    if not all(word.normal for word in read):
-        return None
-    if not others and not quoted and read[0].normal in _LOWER_CASE:
-        return None
-    return Phrase(tuple(read), gaps, "", "", piece)
+    return Phrase(tuple(found), gaps, "", "", piece)
 
 
 _MAY_BE_MEANT = re.compile(foreign.SUSPECT)
 _LOWER_CASE = frozenset({"and", "or", "not", "near", "onear"})
 
 
-def _easy_word(surface: str, how: Literal["is", "begins"]) -> Word:
-    if surface.isascii():
-        return Word(surface, surface.lower(), how)
-    normal = words.normal(surface)
-    if words.has_no_accents(surface):
-        return Word(surface, normal, how)
-    accented = words.accented(surface)
-    return Word(surface, normal, how, "normal", accented if accented != normal else "")
+def _easy_words(letters: str) -> tuple[list[Word], tuple[Gap, ...]] | None:
+    """Words between single spaces, and their gaps."""
+    found: list[Word] = []
+    for surface in letters.split(" "):
+        forms = words.easy_forms(surface)
+        if forms is None:
+            return None
+        normal, accented = forms
+        accents = "" if accented == normal else accented
+        found.append(Word(surface, normal, "is", "normal", accents))
+    return found, (_ANYTHING,) * (len(found) - 1)
+
+
+def _cut_words(letters: str) -> tuple[list[Word], tuple[Gap, ...]] | None:
+    """Words of every script, and their gaps."""
+    cut = words.cut_easily(letters)
+    if not cut:
+        return None
+    found: list[Word] = []
+    for surface in cut[0]:
+        normal, accented = words.normal(surface), words.accented(surface)
+        if not normal:
+            return None
+        accents = "" if accented == normal else accented
+        found.append(Word(surface, normal, "is", "normal", accents))
+    return found, tuple(map(_GAPS.__getitem__, cut[1]))
 
 
 # --- phrases ---------------------------------------------------------------------------------

@@ -98,6 +98,29 @@ def is_plain(text: str) -> bool:
     return _PLAIN_WORDS.fullmatch(text) is not None
 
 
+_LOWERED = (  # letters and digits that compare as they are in lower case
+    "0-9A-Za-z\u0400\u0402-\u0450\u0452-\u045f\u0490\u0491\u05d0-\u05ea\u0621\u0624\u0626-\u063a"
+    "\u0641-\u064a\u067e\u0686\u0698\u06af"
+)
+_FOLDED = (  # letters that compare each by itself, whatever stands beside them
+    "À-ÖØ-öø-\u013e\u0141-\u0148\u014a-\u017e\u0180-\u01c3\u01cd-\u01f0\u01f4-\u024f"
+    "\u0401\u0451\u0460-\u0481\u048a-\u052f\u0622\u0623\u0625\u06a9\u06cc"
+)
+_LOWERED_WORD = re.compile(f"[{_LOWERED}]+|[\uac00-\ud7a3]+")
+_FOLDED_WORD = re.compile(f"[{_LOWERED}{_FOLDED}]+")
+
+
+def easy_forms(text: str) -> tuple[str, str] | None:
+    """`normal` and `accented` of a text that is one word, of letters and digits that most words
+    are made of; ``None`` for others. Faster than asking for both."""
+    if _LOWERED_WORD.fullmatch(text):
+        text = text.lower()
+        return text, text
+    if _FOLDED_WORD.fullmatch(text):
+        return text.translate(_LETTERS), text.translate(_ACCENTED_LETTERS)
+    return None
+
+
 _SPACELESS_RUN = re.compile("[\u4e00-\u9fff\u3400-\u4dbf]+")
 
 

@@ -17,7 +17,8 @@ PIECES = (
     "ปูติน", "पुतिन", "بوتين", "khí", "Đà", "=US", "~gas", "AT&T", "gas-deal", "COVID-19", "7,000",
     "½", "title:gas", "title:", "@g", "NEAR/5", "-gas", "and", "Near", "ga*", "pip*", "adj",
     "w/5", "ＡＮＤ", "or", '"', '"a"~5', "/a/", "|", ",", "~5", "^2", "\n", "\u3000", "“gas”",
-    'צה"ל', "x" * 70, "\u00ad",
+    'צה"ל', "x" * 70, "\u00ad", "ـ", "ｎｏｔ", "onear*", "*", '"* a"', '"a  b"', '""', "هذا ـ",
+    '"NOT gas"', "ёлка*", "Ёж", "İstanbul", "ß", '"ab*"', '"한국 가스*"', "gas)", "(NOT", "ǆ",
 )  # fmt: skip
 
 
@@ -45,6 +46,13 @@ def quickly(expression: str) -> object:
 @example("Xi AND NOT Putin Gas")
 @example("(gas OR Xi AND Putin) gas")
 @example("gas ((Xi OR Putin) AND 普京*)")
+@example("gas OR (Xi AND Putin) OR NOT 普京")
+@example("(NOT gas OR deal) oil NOT coal")
+@example("(gas NOT deal) oil NOT coal")
+@example("gas OR (oil)")
+@example("gas AND(oil OR coal)peat")
+@example("gas(oil OR coal)")
+@example("a b c NOT (d e) f")
 def test_what_is_read_quickly_is_what_the_parser_reads(expression: str) -> None:
     root = quickly(expression)
     if root is None:
@@ -63,6 +71,9 @@ def test_what_is_read_quickly_is_what_the_parser_reads(expression: str) -> None:
         "(普京 OR プーチン OR 푸틴*)\nAND (習近平 OR 习近平)",
         "~gas OR =US OR AT&T OR khí",
         "title:putin AND feed:reuters",
+        "gas OR (oil AND coal) OR peat",
+        "(gas OR oil) NOT coal",
+        "gas AND(oil OR coal)",
     ],
 )
 def test_plain_rules_take_the_short_cut(expression: str) -> None:
@@ -81,6 +92,11 @@ def test_plain_rules_take_the_short_cut(expression: str) -> None:
         "pip* AND gas",
         "CAPS(US)",
         "(gas OR deal)~5",
+        "gas AND (oil OR NOT coal) NOT (NOT gas)",
+        "gas OR NOT oil",
+        "gas AND (oil",
+        "gas) oil",
+        "ｎｏｔ",
         "",
     ],
 )
@@ -98,6 +114,21 @@ def test_a_letter_that_stands_by_itself_compares_the_same_beside_others() -> Non
         for start in range(0, len(alone), 50):
             some = "aй가".join(alone[start : start + 50])
             assert words._fold(some, accents=accents) == words._written_out(some, accents=accents)
+
+
+def test_words_of_easy_letters_are_one_word_that_compares_as_any_word_does() -> None:
+    easy = [chr(code) for code in range(0x10000) if words.easy_forms(chr(code))]
+    assert set("aZ9éŁйЁґאپ한") <= set(easy)
+    for letter in easy:
+        for word in (letter, f"{letter}{letter}"):
+            assert words.word_pattern().fullmatch(word)
+            assert words.easy_forms(word) == (words.normal(word), words.accented(word))
+            assert words.flatten(word) == (word, None)
+    for alone in (["a", *easy[:-11_172]], easy[-11_172:]):
+        word = "".join(alone)
+        assert words.word_pattern().fullmatch(word)
+        assert words.easy_forms(word) == (words.normal(word), words.accented(word))
+    assert words.easy_forms("EU가") is None
 
 
 def test_words_that_have_no_accents_compare_the_same_in_vietnamese() -> None:
