@@ -74,7 +74,7 @@ def _record_items(
     ]
     found = [_new_found(item, poll, config, now) for item in new]
     found += _edited_found(store, edited, known, poll, config, now)
-    settled = after_items(poll, parsed, len(parsed.items) - len(new), now)
+    settled = after_items(poll, parsed, known, now)
     hits, queued = _told(found, poll, config, now)
     with store.transaction():
         _add_items(store, found[: len(new)], row.id, now)

@@ -6,6 +6,7 @@ where a poll brought no items.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -81,11 +82,19 @@ class Settled:
     outcome: str
 
 
-def after_items(poll: Poll, parsed: Parsed, known: int, now: datetime) -> Settled:
-    """What a document leaves in the row; ``known`` of its items were there before, under whatever
-    key."""
+def after_items(
+    poll: Poll,
+    parsed: Parsed,
+    known: Collection[str],
+    now: datetime,
+    *,
+    republished: bool = False,
+) -> Settled:
+    """What a document leaves in the row. ``known`` are the keys of its items that were there
+    before, under whatever key. ``republished``: what is new in it is old in substance, so that a
+    window without known items is no gap."""
     good = Good(
-        known=known,
+        known=len(known),
         window=len(parsed.items),
         validators=poll.validators is not None,
         max_age=poll.hints.max_age,
