@@ -126,7 +126,7 @@ def normalised(url: str) -> str:
     """
     found = parsed(url)
     host = _host(found)
-    port = f":{found.port}" if found.port else ""
+    port = f":{found.port}" if found.port not in {None, _DEFAULT_PORTS[found.scheme]} else ""
     path = found.raw_path.decode("ascii")
     path = path if found.query else path.removesuffix("?")
     return f"{found.scheme}://{f'[{host}]' if ':' in host else host}{port}{path}"

@@ -24,6 +24,7 @@ USER = "the URL holds a user or password; these belong under auth:"
         ("HTTPS://WWW.AntaraNews.com/rss", "https://www.antaranews.com/rss"),
         ("https://feeds.example:443/rss", "https://feeds.example/rss"),
         ("http://feeds.example:80/rss", "http://feeds.example/rss"),
+        ("HTTPS://Feeds.Example:443/rss", "https://feeds.example/rss"),
         ("http://feeds.example:443/rss", "http://feeds.example:443/rss"),
         ("https://feeds.example", "https://feeds.example/"),
         ("https://feeds.example.", "https://feeds.example/"),
