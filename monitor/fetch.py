@@ -39,12 +39,15 @@ class Validators:
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
-    """What to ask for. ``headers`` and ``auth`` are the operator's: for no other origin."""
+    """What to ask for. ``headers`` and ``auth`` are the operator's: for no other origin than that
+    of ``url``. ``start`` is where to ask instead of there: a server named it, so it reaches no
+    further than a redirect from ``url`` does."""
 
     url: str
     validators: Validators | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     auth: tuple[str, str] | None = None
+    start: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,8 @@ class ServerHints:
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """A 200 with its whole body, decompressed. ``moved_to``: where an unbroken chain of permanent
-    redirects (301, 308) from the configured URL led, else None. ``content_type`` is the header as
-    one printable line."""
+    redirects (301, 308) from where we asked led, else None. ``content_type`` is the header as
+    one printable line. ``answered_at``: when the head of the answer was there."""
 
     url: str
     body: bytes
@@ -67,6 +70,7 @@ class Fetched:
     hints: ServerHints
     moved_to: str | None = None
     status: int = 200
+    answered_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class NotModified:
     hints: ServerHints
     moved_to: str | None = None
     status: int = 304
+    answered_at: datetime | None = field(default=None, compare=False)
 
 
 FailureKind = Literal[
@@ -98,12 +103,13 @@ FailureKind = Literal[
 @dataclass(frozen=True, slots=True)
 class FetchFailed:
     """No usable answer. ``message`` is one clean line for the operator, without secrets.
-    ``retry_at`` is the server's own Retry-After, as an aware UTC time."""
+    ``retry_at`` is the server's own Retry-After, as an aware UTC time; ``url`` is who said so."""
 
     kind: FailureKind
     message: str
     status: int | None = None
     retry_at: datetime | None = None
+    url: str = field(default="", compare=False)
 
 
 FetchResult = Fetched | NotModified | FetchFailed
@@ -177,23 +183,33 @@ class _Journey:
         self._clock = clock
         self._max_body = max_body
         self._at_home = True  # every hop so far stayed within the configured origin
+        self._answered_at: datetime | None = None
         self._permanent = True  # every redirect so far was permanent
         self._seen: list[str] = []
 
     async def result(self) -> FetchResult:
-        try:
-            url = parsed(self._request.url)
-        except BadUrl as bad:
-            raise _Ended("protocol", str(bad)) from None
+        url = self._first()
         while True:
             self._visit(url)
             response = await self._asked(url)
+            self._answered_at = self._clock.now()
             try:
                 if response.status_code not in _REDIRECTS:
                     return await self._judged(response)
                 url = self._next(url, response)
             finally:
                 await response.aclose()
+
+    def _first(self) -> httpx.URL:
+        try:
+            url = parsed(self._request.url)
+            if self._request.start is None:
+                return url
+            start = parsed(self._request.start)
+        except BadUrl as bad:
+            raise _Ended("protocol", str(bad)) from None
+        self._at_home = origin(url) == origin(start)
+        return start
 
     def _visit(self, url: httpx.URL) -> None:
         if str(url) in self._seen:
@@ -259,6 +275,7 @@ class _Journey:
             validators=_validators(self._seen[-1], raw),
             hints=ServerHints(hints.max_age(raw)),
             moved_to=self._moved_to(),
+            answered_at=self._answered_at,
         )
 
     def _not_modified(self, response: httpx.Response) -> NotModified:
@@ -270,6 +287,7 @@ class _Journey:
             validators=_renewed(known, _validators(known.url, raw)),
             hints=ServerHints(hints.max_age(raw)),
             moved_to=self._moved_to(),
+            answered_at=self._answered_at,
         )
 
     def _refused(self, response: httpx.Response) -> FetchFailed:
@@ -294,7 +312,8 @@ class _Journey:
         """The failure in one line, which says where redirects had led when it happened."""
         if len(self._seen) > 1 and kind != "redirects":
             message = f"{message}, after a redirect to {redacted(self._seen[-1])}"
-        return FetchFailed(kind, clean(message), status, retry_at)
+        url = self._seen[-1] if self._seen else ""
+        return FetchFailed(kind, clean(message), status, retry_at, url)
 
     def _moved_to(self) -> str | None:
         return self._seen[-1] if self._permanent and len(self._seen) > 1 else None
