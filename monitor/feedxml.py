@@ -18,22 +18,25 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
-from xml.sax import SAXException, SAXParseException
-from xml.sax.expatreader import create_parser
-from xml.sax.handler import feature_external_ges, feature_external_pes
+from xml.parsers import expat
 from xml.sax.saxutils import escape
 
 from feedparser.api import LooseFeedParser, StrictFeedParser
-from feedparser.exceptions import UndeclaredNamespace
 from feedparser.sanitizer import replace_doctype
+from feedparser.urls import make_safe_absolute_uri
 
 from monitor import xmltext
 from monitor.entries import Raw
+from monitor.feedelements import KEPT, Attributes, Elements, prefixes
 
 _SLIPS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
-_HISTORY = "http://purl.org/syndication/history/1.0"
-_MOST_SKIPPED = 100
+_XHTML = "application/xhtml+xml"
+_USERLAND = "backend.userland.com/rss"
+_MOST_NAMES = 1_000
+_IN_TEXTINPUT = frozenset(("title", "link", "description", "name"))
+_IN_IMAGE = frozenset(("title", "link", "description", "url", "href", "width", "height"))
 _DECLARATION = re.compile(r"\A<\?xml[^>]*\?>")
 
 
@@ -73,34 +76,29 @@ def parse(text: str) -> Document:
 
 
 def _read_strictly(data: bytes) -> tuple[Any, str]:
-    """A parser that has read ``data``, and what expat says is wrong with it."""
-    parser = _as_we_want_it(_Strict(None, None, "utf-8"))
-    reader = create_parser(namespaceHandling=True)  # noqa: S315 - expat bounds what entities grow to, and we refuse those that matter
-    reader.setFeature(feature_external_ges, False)
-    reader.setFeature(feature_external_pes, False)
-    reader.setContentHandler(parser)
-    reader.setErrorHandler(parser)
+    """A parser that has read ``data``, and what expat says is wrong with it.
+
+    expat bounds what entities grow to; without handlers for them it opens nothing outside.
+    """
+    parser = _Strict(None, None, "utf-8")
+    reader = expat.ParserCreate("utf-8", " ")
+    reader.namespace_prefixes = True
+    reader.buffer_text = True
+    reader.StartNamespaceDeclHandler = parser.declare
+    reader.StartElementHandler = parser.start
+    reader.EndElementHandler = parser.end
+    reader.CharacterDataHandler = parser.characters
     try:
-        reader.feed(data)
-        reader.close()
-    except SAXParseException as error:
-        return parser, f"line {error.getLineNumber()}: {error.getMessage()}"
-    except (SAXException, UndeclaredNamespace) as error:
-        return parser, str(error)
+        reader.Parse(data, True)
+    except expat.ExpatError as error:
+        return parser, f"line {error.lineno}: {expat.ErrorString(error.code)}"
     return parser, ""
 
 
 def _read_leniently(data: bytes, entities: dict[str, str]) -> Any:
-    parser = _as_we_want_it(_Lenient(None, None, "utf-8", entities))
+    parser = _Lenient(None, None, "utf-8", entities)
     with suppress(*_SLIPS):  # what was read up to one counts
         parser.feed(data.decode("utf-8", "replace"))
-    return parser
-
-
-def _as_we_want_it(parser: Any) -> Any:
-    """HTML is cleaned, and its links left alone, by `monitor.clean`."""
-    parser.resolve_relative_uris = False
-    parser.sanitize_html = False
     return parser
 
 
@@ -131,81 +129,201 @@ def _forgiving(method: Callable[..., None]) -> Callable[..., None]:
     return forgiving
 
 
-class _Hints:
-    """Handlers for elements of the feed that feedparser does not keep: both parsers have them.
+Handler = Callable[..., None]
 
-    feedparser calls them by their names; ``push`` and ``pop`` are its own.
+
+@dataclass(frozen=True, slots=True)
+class _Element:
+    """What a name in a document means: the tag with feedparser's prefix, the name of its handlers,
+    and these, where it has them; whether it may be a part of a textinput, of an image."""
+
+    tag: str
+    name: str
+    start: Handler | None
+    end: Handler | None
+    in_textinput: bool
+    in_image: bool
+
+
+class _Strict(Elements, StrictFeedParser):  # type: ignore[misc]  # feedparser ships no types
+    """feedparser's strict parser, driven by expat itself.
+
+    Chose expat's own interface instead of xml.sax, and to look up what a name means once a
+    document instead of once an element: it takes half of the time. An element that its handler
+    fails on is passed over.
     """
 
-    inentry: int
-    push: Callable[[str, int], None]
-    pop: Callable[[str], str | None]
+    decls: Attributes
+    _matchnamespaces = prefixes(StrictFeedParser.namespaces)
 
     def __init__(self, *args: Any) -> None:
-        self.hours: list[str] = []
-        self.days: list[str] = []
-        self.history: set[str] = set()
-        self._skipped: list[str] = []
         super().__init__(*args)
+        self._elements: dict[str, _Element | None] = {}
 
-    def _start_skiphours(self, _: Raw) -> None:
-        self._skipped = self.hours
+    def declare(self, prefix: str | None, uri: str | None) -> None:
+        """A namespace begins."""
+        before = dict(self.namespacemap), dict(self.namespaces_in_use)
+        self.startPrefixMapping(prefix, uri)
+        if before != (self.namespacemap, self.namespaces_in_use):
+            self._elements.clear()
 
-    def _start_skipdays(self, _: Raw) -> None:
-        self._skipped = self.days
+    def start(self, written: str, attributes: Attributes) -> None:
+        """An element begins."""
+        element = self._element(written)
+        if element is None:
+            return
+        attrs_d = self._attributes(attributes) if attributes or self.decls else {}
+        self._enter(element.tag, attrs_d)
+        if self.incontent and self._is_inline(element.tag, "<{}>"):
+            self.svgOK += element.name.endswith("svg")
+            return
+        if not element.in_textinput:
+            self.intextinput = 0
+        if not element.in_image:
+            self.inimage = 0
+        self._begin(element, attrs_d)
 
-    def _end_skiphours(self) -> None:
-        self._skipped = []
+    def _begin(self, element: _Element, attrs_d: Attributes) -> None:
+        try:
+            if element.start is not None:
+                element.start(self, attrs_d)
+                return
+        except AttributeError:  # as for feedparser, it is then an element that it does not know
+            pass
+        except _SLIPS:
+            return
+        if not attrs_d:
+            self.push(element.name, element.name in KEPT)
 
-    _end_skipdays = _end_skiphours
+    def end(self, written: str) -> None:
+        """An element ends."""
+        element = self._element(written)
+        if element is None:
+            return
+        if self.svgOK and element.tag.endswith("svg"):
+            self.svgOK -= 1
+        with suppress(*_SLIPS):
+            if element.end is None or self.svgOK:
+                self.pop(element.name)
+            else:
+                self._finish(element, element.end)
+        if self.incontent:
+            self._is_inline(element.tag, "</{}>")
+        self._leave()
 
-    def _start_hour(self, _: Raw) -> None:
-        self.push("hour", 0)
-
-    def _end_hour(self) -> None:
-        self._keep(self.pop("hour"))
-
-    def _start_day(self, _: Raw) -> None:
-        self.push("day", 0)
-
-    def _end_day(self) -> None:
-        self._keep(self.pop("day"))
-
-    def _keep(self, text: str | None) -> None:
-        if text and not self.inentry and len(self._skipped) < _MOST_SKIPPED:
-            self._skipped.append(text)
-
-    def _start_fh_complete(self, _: Raw) -> None:
-        self._mark("complete")
-
-    def _start_fh_archive(self, _: Raw) -> None:
-        self._mark("archive")
-
-    def _mark(self, name: str) -> None:
-        if not self.inentry:
-            self.history.add(name)
-
-
-def _prefixes(known: dict[str, str]) -> dict[str, str]:
-    """feedparser's prefix for each namespace, and RFC 5005's."""
-    return {uri.lower(): prefix for uri, prefix in {**known, _HISTORY: "fh"}.items()}
-
-
-class _Strict(_Hints, StrictFeedParser):  # type: ignore[misc]  # feedparser ships no types
-    _matchnamespaces = _prefixes(StrictFeedParser.namespaces)
-    startElementNS = _forgiving(StrictFeedParser.startElementNS)  # noqa: N815 - the name is xml.sax's
-    endElementNS = _forgiving(StrictFeedParser.endElementNS)  # noqa: N815 - likewise
+    def _finish(self, element: _Element, end: Handler) -> None:
+        try:
+            end(self)
+        except AttributeError:
+            self.pop(element.name)
 
     def characters(self, text: str) -> None:
-        """As feedparser's, without its slow dictionary: this is called most of all."""
+        """Text of the innermost element."""
         if self.elementstack:
-            if dict.get(self.contentparams, "type") == "application/xhtml+xml":
+            if self.contentparams.get("type") == _XHTML:
                 text = escape(text)
             self.elementstack[-1][2].append(text)
 
+    def _enter(self, tag: str, attrs_d: Attributes) -> None:
+        """Note how deep we are, and what base and language hold from here on."""
+        self.depth += 1
+        if attrs_d:
+            base = attrs_d.get("xml:base", attrs_d.get("base"))
+            if base:
+                self.baseuri = make_safe_absolute_uri(self.baseuri, base) or self.baseuri
+            lang = attrs_d.get("xml:lang", attrs_d.get("lang"))
+            if lang is not None:
+                self.lang = lang or None
+            if lang and tag in ("feed", "rss"):
+                self.feeddata["language"] = lang.replace("_", "-")
+        self.basestack.append(self.baseuri)
+        self.langstack.append(self.lang)
 
-class _Lenient(_Hints, LooseFeedParser):  # type: ignore[misc]  # feedparser ships no types
-    _matchnamespaces = _prefixes(LooseFeedParser.namespaces)
+    def _leave(self) -> None:
+        if self.basestack:
+            self.basestack.pop()
+            if self.basestack and self.basestack[-1]:
+                self.baseuri = self.basestack[-1]
+        if self.langstack:
+            self.langstack.pop()
+            if self.langstack:
+                self.lang = self.langstack[-1]
+        self.depth -= 1
+
+    def _is_inline(self, tag: str, written: str) -> bool:
+        """The tag belongs to the text of an element, as markup, and was put there.
+
+        Attributes are left out: nobody reads them. Text that was declared to be HTML in escaped
+        form, and is not escaped, is markup all the same, but for the <div> around it.
+        """
+        params = self.contentparams
+        if not params.get("type", "xml").endswith("xml"):
+            if tag in ("xhtml:div", "div"):
+                return True
+            params["type"] = _XHTML
+        if params.get("type") != _XHTML:
+            return False
+        if self.elementstack:
+            self.elementstack[-1][2].append(written.format(tag.rpartition(":")[2]))
+        return True
+
+    def _element(self, written: str) -> _Element | None:
+        """What expat's name of an element means, None for one that means nothing."""
+        if written not in self._elements:
+            if len(self._elements) > _MOST_NAMES:
+                self._elements.clear()
+            self._elements[written] = self._looked_up(written)
+        return self._elements[written]
+
+    def _looked_up(self, written: str) -> _Element | None:
+        parts = written.split(" ")
+        if len(parts) > 3:
+            return None
+        tag = parts[0].lower() if len(parts) == 1 else self._tag(parts[0], parts[1].lower())
+        prefix, _, suffix = tag.rpartition(":")
+        prefix = self.namespacemap.get(prefix, prefix)
+        name = f"{prefix}_{suffix}" if prefix else suffix
+        return _Element(
+            tag=tag,
+            name=name,
+            start=getattr(type(self), f"_start_{name}", None),
+            end=getattr(type(self), f"_end_{name}", None),
+            in_textinput=bool(prefix) or tag in _IN_TEXTINPUT,
+            in_image=bool(prefix) or tag in _IN_IMAGE,
+        )
+
+    def _tag(self, namespace: str, local: str) -> str:
+        """The name with feedparser's prefix, else with the document's."""
+        known = namespace.lower()
+        prefix = "" if _USERLAND in known else self._matchnamespaces.get(known, "")
+        if prefix:
+            return f"{prefix}:{local}".lower()
+        used = (name for name, uri in self.namespaces_in_use.items() if name and uri == namespace)
+        return ":".join((*(name.lower() for name in islice(used, 1)), local))
+
+    def _attributes(self, attributes: Attributes) -> Attributes:
+        """The attributes by their names in lower case, with feedparser's prefix and their own."""
+        attrs_d, self.decls = self.decls, {}
+        plain = {}
+        for written, value in attributes.items():
+            if " " not in written:
+                plain[written.lower()] = value
+                continue
+            namespace, local, *own = written.split(" ")
+            prefix = self._matchnamespaces.get(namespace.lower())
+            attrs_d[f"{prefix}:{local}".lower() if prefix else local.lower()] = value
+            plain[":".join((*own, local)).lower()] = value
+        attrs_d.update(plain)
+        for name in ("rel", "type"):
+            if name in attrs_d:
+                attrs_d[name] = attrs_d[name].lower()
+        return attrs_d
+
+
+class _Lenient(Elements, LooseFeedParser):  # type: ignore[misc]  # feedparser ships no types
+    """feedparser's lenient parser, which passes over an element that its handler fails on."""
+
+    _matchnamespaces = prefixes(LooseFeedParser.namespaces)
     unknown_starttag = _forgiving(LooseFeedParser.unknown_starttag)
     unknown_endtag = _forgiving(LooseFeedParser.unknown_endtag)
     handle_charref = _forgiving(LooseFeedParser.handle_charref)
