@@ -7,6 +7,7 @@ A channel whose service has a dialect of its own reads the `Reply` first and lea
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -46,15 +48,47 @@ class Reply:
     text: str
 
     @property
+    def told(self) -> Mapping[str, Any]:
+        """The answer as a JSON object; empty when it is anything else."""
+        try:
+            found = json.loads(self.text)
+        except (ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    @property
     def excerpt(self) -> str:
         """A few words of the answer for the operator, on one line."""
         return cut(clean(re.sub(r"<[^<>]{0,200}>", " ", self.text[:2000])), 160)
 
 
-async def post(
-    http: httpx.AsyncClient, url: str, content: bytes, headers: Mapping[str, str]
+async def post_json(
+    http: httpx.AsyncClient,
+    url: str,
+    body: Mapping[str, Any],
+    *,
+    headers: Mapping[str, str] | None = None,
+    method: str = "POST",
 ) -> Reply:
-    """POST once and read at most 64 kB of the answer.
+    """`post` a JSON object.
+
+    Raises:
+        TemporaryFailure, PermanentFailure: as `post`.
+    """
+    content = json.dumps(body, ensure_ascii=False).encode()
+    kind = {"content-type": "application/json; charset=utf-8"}
+    return await post(http, url, content, {**kind, **(headers or {})}, method=method)
+
+
+async def post(
+    http: httpx.AsyncClient,
+    url: str,
+    content: bytes,
+    headers: Mapping[str, str],
+    *,
+    method: str = "POST",
+) -> Reply:
+    """Send once, by POST unless ``method`` says otherwise, and read at most 64 kB of the answer.
 
     Raises:
         TemporaryFailure: there was no answer.
@@ -63,7 +97,7 @@ async def post(
     place = origin(url)
     asked = {"accept-encoding": "identity", **headers}
     try:
-        async with http.stream("POST", url, content=content, headers=asked) as response:
+        async with http.stream(method, url, content=content, headers=asked) as response:
             return Reply(
                 response.status_code, response.headers, _without(url, await _read(response))
             )
@@ -114,6 +148,21 @@ def origin(url: str) -> str:
         return "the address"
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"{parts.scheme}://{host}{port}"
+
+
+def silence(
+    reply: Reply, url: str, now: datetime, seconds: object = None
+) -> TemporaryFailure | None:
+    """A 429 in the dialect of a service that says in the body for how many ``seconds`` it wants no
+    message; the header counts too, and the longer of the two. None for any other answer."""
+    if reply.status != 429:
+        return None
+    asked = [retry_after(reply.headers.get("retry-after"), now)]
+    if isinstance(seconds, int | float) and 0 <= seconds < math.inf:
+        asked.append(retry_after(str(math.ceil(min(seconds, 1e9))), now))
+    until = max((at for at in asked if at), default=now + PAUSE_UNTOLD)
+    told = f"{origin(url)} answered 429: too many requests"
+    return TemporaryFailure(told, retry_at=until, blocks=True)
 
 
 def settle(reply: Reply, url: str, now: datetime) -> Receipt:

@@ -40,8 +40,15 @@ class ChannelType:
 CHANNEL_TYPES: Mapping[str, ChannelType] = MappingProxyType(
     {
         "console": ChannelType("alerts.console", "Console", every_hit=True),
+        "discord": ChannelType("alerts.discord", "Discord", pause=2.0),
+        "googlechat": ChannelType("alerts.googlechat", "GoogleChat", pause=1.0),
         "mail": ChannelType("alerts.mail", "Mail"),
+        "matrix": ChannelType("alerts.matrix", "Matrix", pause=1.0),
+        "mattermost": ChannelType("alerts.mattermost", "Mattermost", pause=0.5),
+        "ntfy": ChannelType("alerts.ntfy", "Ntfy", pause=1.0),
         "slack": ChannelType("alerts.slack", "Slack", pause=1.0),
+        "teams": ChannelType("alerts.teams", "Teams", pause=0.5),
+        "telegram": ChannelType("alerts.telegram", "Telegram", pause=3.0),
         "webhook": ChannelType("alerts.webhook", "Webhook", every_hit=True),
     }
 )

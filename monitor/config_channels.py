@@ -21,9 +21,7 @@ from rules.load import Names
 from rules.source import Items, Node, Table, Text
 
 TERMINAL = "terminal"
-_LATER_TYPES = frozenset(
-    ("apprise", "discord", "googlechat", "matrix", "mattermost", "ntfy", "teams", "telegram")
-)
+_LATER_TYPES = frozenset(("apprise",))
 _USUAL_RETRY = {"first": "5s", "factor": "2", "max": "6h", "for": "3d"}
 
 Entries = Mapping[str, tuple[Text, Node]]
@@ -231,7 +229,18 @@ def _as_mail_server(_name: str) -> str:
     return "smtps://absent-credential.invalid"
 
 
-_SHAPES: tuple[Callable[[str], str], ...] = (_as_address, _as_mail_server, _as_webhook_secret)
+def _as_bot_token(name: str) -> str:
+    return (
+        "1000:" + base64.urlsafe_b64encode(placeholder(name).encode()).decode().ljust(30, "-")[:90]
+    )
+
+
+_SHAPES: tuple[Callable[[str], str], ...] = (
+    _as_address,
+    _as_mail_server,
+    _as_webhook_secret,
+    _as_bot_token,
+)
 
 
 def _replaced(value: Any, old: str, new: str) -> Any:

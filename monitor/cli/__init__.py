@@ -26,6 +26,7 @@ COMMANDS = {
     "hits": "What matched, newest first.",
     "deliveries": "What was and will be sent; revive what failed.",
     "feeds": "How each feed is doing and when it is polled next.",
+    "send-test": "Send a test alert to each channel and tell what its service said.",
     "status": "The daemon in one look.",
     "events": "What the daemon had to tell its operators.",
 }
@@ -97,7 +98,7 @@ class _Module:
 
 
 def _module(name: str) -> _Module:
-    return import_module(f"monitor.cli.{name}")  # type: ignore[return-value] # modules are its instances
+    return import_module(f"monitor.cli.{name.replace('-', '_')}")  # type: ignore[return-value] # modules are its instances
 
 
 def _not_asked_for() -> None:

@@ -7,10 +7,12 @@ own tests.
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
+from html import unescape
 from typing import Any, ClassVar, TypeVar
 
 import pytest
@@ -110,6 +112,106 @@ class SlackPlace(HttpPlace):
         return [(r.body.decode(), r.body.decode()) for r in self.receiver.accepted]
 
 
+class ChatPlace(HttpPlace):
+    """A chat service: a repeat is known by being the same to the letter, address included."""
+
+    def settings(self) -> BaseModel:
+        return self._at(self.receiver.origin)
+
+    def nowhere(self, port: int) -> BaseModel:
+        return self._at(f"http://127.0.0.1:{port}")
+
+    def _at(self, origin: str) -> BaseModel:
+        return settings_model(self.kind).model_validate(self.keys(origin))
+
+    def keys(self, origin: str) -> dict[str, Any]:
+        return {"url": f"{origin}/hook/secret-in-the-path"}
+
+    def taken(self) -> list[tuple[str, str]]:
+        return [
+            (f"{r.method} {r.target} {r.body.decode()}", self.read(r.json))
+            for r in self.receiver.accepted
+        ]
+
+    def read(self, body: Any) -> str:
+        """What people read of it, markup and escapes undone."""
+        return unescape(json.dumps(body, ensure_ascii=False)).replace("\\\\", "")
+
+
+class DiscordPlace(ChatPlace):
+    kind = "discord"
+    answers: ClassVar[dict[str, Any]] = {
+        "fail": status(502, "error code: 502"),
+        "refuse": status(404, '{"message": "Unknown Webhook", "code": 10015}'),
+        "limit": status(429, '{"message": "slow", "retry_after": 89.2, "global": false}'),
+    }
+
+
+class TelegramPlace(ChatPlace):
+    kind = "telegram"
+    answers: ClassVar[dict[str, Any]] = {
+        "fail": status(502, '{"ok": false, "error_code": 502, "description": "Bad Gateway"}'),
+        "refuse": status(
+            400, '{"ok": false, "error_code": 400, "description": "Bad Request: chat not found"}'
+        ),
+        "limit": status(429, '{"ok": false, "error_code": 429, "parameters": {"retry_after": 90}}'),
+    }
+
+    def keys(self, origin: str) -> dict[str, Any]:
+        return {"token": "1234:AAE-secret-in-the-path-0123456789", "chat": "-100", "api": origin}
+
+
+class TeamsPlace(ChatPlace):
+    kind = "teams"
+    answers: ClassVar[dict[str, Any]] = {
+        "fail": status(502, '{"error": {"code": "BadGateway", "message": "x"}}'),
+        "refuse": status(404, '{"error": {"code": "WorkflowNotFound", "message": "x"}}'),
+        "limit": status(429, '{"error": {"code": "WorkflowThrottled"}}', retry_after="90"),
+    }
+
+
+class MatrixPlace(ChatPlace):
+    kind = "matrix"
+    answers: ClassVar[dict[str, Any]] = {
+        "fail": status(500, '{"errcode": "M_UNKNOWN", "error": "Internal server error"}'),
+        "refuse": status(403, '{"errcode": "M_FORBIDDEN", "error": "not in room"}'),
+        "limit": status(429, '{"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": 90000}'),
+    }
+
+    def keys(self, origin: str) -> dict[str, Any]:
+        return {"homeserver": origin, "token": "syt_secret-in-the-path", "room": "!a:example.org"}
+
+
+class MattermostPlace(ChatPlace):
+    kind = "mattermost"
+    answers: ClassVar[dict[str, Any]] = {
+        "fail": status(500, '{"id": "store.sql.app_error", "message": "x"}'),
+        "refuse": status(404, '{"id": "web.incoming_webhook.channel.app_error", "message": "x"}'),
+        "limit": status(429, "limit exceeded", retry_after="90"),
+    }
+
+
+class GoogleChatPlace(ChatPlace):
+    kind = "googlechat"
+    answers: ClassVar[dict[str, Any]] = {
+        "fail": status(503, '{"error": {"code": 503, "status": "UNAVAILABLE"}}'),
+        "refuse": status(404, '{"error": {"code": 404, "status": "NOT_FOUND"}}'),
+        "limit": status(429, '{"error": {"status": "RESOURCE_EXHAUSTED"}}', retry_after="90"),
+    }
+
+    def keys(self, origin: str) -> dict[str, Any]:
+        return {"url": f"{origin}/v1/spaces/A/messages?key=k&token=secret-in-the-path"}
+
+
+class NtfyPlace(ChatPlace):
+    kind = "ntfy"
+    answers: ClassVar[dict[str, Any]] = {
+        "fail": status(500, '{"code": 50001, "http": 500, "error": "internal server error"}'),
+        "refuse": status(403, '{"code": 40301, "http": 403, "error": "forbidden"}'),
+        "limit": status(429, '{"code": 42901, "http": 429}', retry_after="90"),
+    }
+
+
 class MailPlace(Place):
     kind = "mail"
 
@@ -160,10 +262,23 @@ class ConsolePlace(Place):
 
 
 PLACES: dict[str, type[Place]] = {
-    made.kind: made for made in (ConsolePlace, WebhookPlace, SlackPlace, MailPlace)
+    made.kind: made
+    for made in (
+        ConsolePlace,
+        DiscordPlace,
+        GoogleChatPlace,
+        MailPlace,
+        MatrixPlace,
+        MattermostPlace,
+        NtfyPlace,
+        SlackPlace,
+        TeamsPlace,
+        TelegramPlace,
+        WebhookPlace,
+    )
 }
 REMOTE = sorted(set(PLACES) - {"console"})
-LIMITED = ["slack", "webhook"]
+LIMITED = sorted(set(REMOTE) - {"mail"})
 
 
 T = TypeVar("T")

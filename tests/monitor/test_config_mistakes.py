@@ -246,8 +246,8 @@ def test_a_feed_that_is_wrong(etc: Configured, feed: str, mistake: str) -> None:
         ("{}", "4:3: channel 'c' has no type; write type: and one of "),
         ("{type: slak}", "4:13: there is no channel type 'slak'; did you mean slack?"),
         (
-            "{type: telegram}",
-            "4:13: type telegram is not available in this version; use type: webhook",
+            "{type: apprise}",
+            "4:13: type apprise is not available in this version; use type: webhook",
         ),
         ("{type: webhook}", "4:3: channel 'c' needs url:"),
         (

@@ -1,0 +1,134 @@
+"""Alerts to a Matrix room: one notice each, by the client-server API.
+
+Source: the Matrix specification, client-server API (send event, transaction identifiers, standard
+error response) and its size limit of 65,536 bytes an event. The transaction id is the delivery's,
+so that a repeat is the same event. Nobody is mentioned: ``m.mentions`` is empty.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from pydantic import AfterValidator, SecretStr
+
+from alerts import simple_html as html
+from alerts.alert import Alert
+from alerts.channel import PermanentFailure, Receipt, Tools
+from alerts.http import Reply, post_json, settle, silence
+from alerts.message import Entry, Message, message_of, when
+from alerts.plain import plain
+from alerts.settings import ChannelSettings, HttpUrl
+from alerts.text import cut
+
+LIMIT = 65_536
+
+_SEVERE = {"low": "", "normal": "", "high": "🟠 ", "critical": "🔴 "}
+_REFUSALS = {
+    "M_UNKNOWN_TOKEN": "the token is no longer valid. Log the bot in again and put its access "
+    "token into token",
+    "M_MISSING_TOKEN": "no token arrived. Put the bot's access token into token",
+    "M_FORBIDDEN": "the bot may not write in this room. Invite it, and let it join",
+    "M_USER_DEACTIVATED": "the bot's account was deactivated. Use another",
+    "M_NOT_FOUND": "there is no such room. Use its internal id (Room settings, Advanced)",
+}
+
+
+def _room(value: str) -> str:
+    if value.startswith("#"):
+        raise ValueError(
+            "that is an alias; expected the room's internal id, such as !abc:example.org "
+            "(Room settings, Advanced)"
+        )
+    if not re.fullmatch(r"![^\s/?#]{1,250}", value):
+        raise ValueError("not a room; expected its internal id, such as !abc:example.org")
+    return value
+
+
+class Settings(ChannelSettings):
+    """``homeserver``'s address, the bot's access ``token``, and the ``room``'s internal id."""
+
+    homeserver: HttpUrl
+    token: SecretStr
+    room: Annotated[str, AfterValidator(_room)]
+
+
+class Matrix:
+    """Sends each alert as a notice with formatted text."""
+
+    def __init__(self, _name: str, settings: Settings, tools: Tools) -> None:
+        server = settings.homeserver.get_secret_value().rstrip("/")
+        room = quote(settings.room, safe="")
+        self._url = f"{server}/_matrix/client/v3/rooms/{room}/send/m.room.message/"
+        self._headers = {"authorization": f"Bearer {settings.token.get_secret_value()}"}
+        self._http = tools.http
+
+    async def send(self, alert: Alert, now: datetime) -> Receipt:
+        """Send the alert; the same id twice is one event.
+
+        Raises:
+            TemporaryFailure: no answer, a server error, or a request for silence.
+            PermanentFailure: the room or the token is gone, or refuses us.
+        """
+        reply = await post_json(
+            self._http,
+            self._url + quote(alert.id, safe=""),
+            render(message_of(alert)),
+            headers=self._headers,
+            method="PUT",
+        )
+        milliseconds = reply.told.get("retry_after_ms")
+        seconds = milliseconds / 1000 if isinstance(milliseconds, int | float) else None
+        if limited := silence(reply, self._url, now, seconds):
+            raise limited
+        if refusal := _refusal(reply):
+            raise refusal
+        return settle(reply, self._url, now)
+
+
+def _refusal(reply: Reply) -> PermanentFailure | None:
+    code = str(reply.told.get("errcode", ""))
+    if not 400 <= reply.status < 500 or code not in _REFUSALS:
+        return None
+    return PermanentFailure(f"Matrix: {_REFUSALS[code]}", disables=True)
+
+
+def render(message: Message) -> dict[str, Any]:
+    """The content of the event: HTML, and plain text for clients and notifications without."""
+    return {
+        "msgtype": "m.notice",
+        "body": cut(plain(message), 6_000),
+        "format": "org.matrix.custom.html",
+        "formatted_body": "".join(_lines(message)),
+        "m.mentions": {},
+    }
+
+
+def _lines(message: Message) -> list[str]:
+    sign = _SEVERE[message.severity]
+    if len(message.entries) == 1 and not message.more:
+        return _article(message, message.entries[0], sign)
+    lines = [f"<p>{sign}<strong>{html.words(message.heading, 300)}</strong></p>"]
+    if message.text:
+        lines.append(f"<p>{html.words(message.text, 2_000)}</p>")
+    if message.entries:
+        each = (f"<li>{html.title(e, 300)}<br>{_about(e)}</li>" for e in message.entries)
+        lines.append(f"<ul>{''.join(each)}</ul>")
+    return [*lines, f"<p>and {message.more} more</p>"] if message.more else lines
+
+
+def _article(message: Message, entry: Entry, sign: str) -> list[str]:
+    rule = [f"rule {message.rule}"] if message.rule else []
+    why = " · ".join([*rule, *(f"{name} {value}" for name, value in message.facts)])
+    return [
+        f"<p>{sign}{html.title(entry, 400)}</p>",
+        *(f"<blockquote>{html.inline(text, 700)}</blockquote>" for text in entry.excerpts[:3]),
+        f"<p>{_about(entry)}<br><em>{html.words(why, 800)}</em></p>",
+    ]
+
+
+def _about(entry: Entry) -> str:
+    parts = (entry.source, entry.host, when(entry.at), entry.lang)
+    return html.words(" · ".join(part for part in parts if part), 400)
