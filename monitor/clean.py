@@ -85,6 +85,8 @@ def label(text: str) -> str:
 
 def visible(text: str) -> str:
     """The cleaned text without characters that take no room: for titles, names and labels."""
+    if text.isascii():
+        return text
     return " ".join(_INVISIBLE.sub("", text).split())
 
 
@@ -104,7 +106,10 @@ def link(written: str, *bases: str) -> str:
     ``bases`` are tried in order until one makes a relative link absolute. Userinfo, backslashes,
     control characters and hosts that are none make it nothing (B16, B20).
     """
-    written = re.sub(r"[\t\r\n]", "", written.strip())
+    written = written.strip()
+    if _USUAL.match(written) and len(written) <= URL_CAP:
+        return written
+    written = re.sub(r"[\t\r\n]", "", written)
     if not written or len(written) > URL_CAP or re.search(r"[\x00-\x1f\x7f\\]", written):
         return ""
     for base in ("", *bases):
@@ -119,6 +124,11 @@ def link(written: str, *bases: str) -> str:
     return ""
 
 
+# What would come out as it went in: absolute, and nothing in it to quote or to take out.
+_USUAL = re.compile(
+    r"https?://[a-z0-9]+(?:[.-][a-z0-9]+)*/[A-Za-z0-9%/:=&~+!$,;'@()*|._-]*"
+    r"(?:\?[A-Za-z0-9%/:=&~+!$,;'@()*|._-]+)?(?:#[A-Za-z0-9%/:=&~+!$,;'@()*|._-]+)?\Z"
+)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?\Z|\[[0-9a-f:.]+\]\Z")
 
@@ -147,7 +157,10 @@ def _quoted(part: str) -> str:
 
 
 def _folded(text: str) -> str:
-    return unicodedata.normalize("NFC", " ".join(_UNWANTED.sub("", text).split()))
+    folded = " ".join(text.split())
+    if not folded.isprintable():  # nothing that is unwanted is called printable
+        folded = " ".join(_UNWANTED.sub("", text).split())
+    return folded if folded.isascii() else unicodedata.normalize("NFC", folded)
 
 
 def _text_of(fragment: str) -> str:

@@ -191,7 +191,7 @@ class _Reader:
         details = (dict_of(raw, "title_detail"), dict_of(raw, "summary_detail"))
         found = (text_of(detail, "language") for detail in (*details, *dicts_of(raw, "content")))
         own = text_of(raw, "language") or next(filter(None, found), "")
-        inherited = language.tag(own) == language.tag(feed)
+        inherited = own == feed or language.tag(own) == language.tag(feed)
         return self._detector.language(text, "" if inherited else own, self._task.lang, feed)
 
 

@@ -19,6 +19,7 @@ Guess = Callable[[str], tuple[str, float]]
 _ENOUGH = 40
 _SURE = 0.6
 _LOOKED_AT = 400
+_GUESSED_FROM = 250  # the guess takes as long as its text and is as good from here
 
 # Scripts by code point. What is not listed says nothing (digits, signs) or is not told apart.
 _SCRIPTS = (
@@ -49,7 +50,9 @@ _SCRIPTS = (
     ("Kana", r"ぁ-ヿㇰ-ㇿｦ-ﾝ"),
     ("Han", r"㐀-䶿一-鿿豈-﫿𠀀-𱍊"),
 )
-_LETTERS = re.compile("|".join(f"(?P<{name}>[{range_}]+)" for name, range_ in _SCRIPTS))
+_LATIN = re.compile(f"[{_SCRIPTS[0][1]}]+")
+_NOT_LATIN = re.compile("[" + "".join(range_ for _, range_ in _SCRIPTS[1:]) + "]+")
+_OTHERS = re.compile("|".join(f"(?P<{name}>[{range_}]+)" for name, range_ in _SCRIPTS[1:]))
 
 # Scripts that one language of the news uses.
 _LANGUAGE = {
@@ -123,13 +126,15 @@ class Detector:
     def _guessed(self, text: str, scripts: Counter[str]) -> str:
         if len(text) < _ENOUGH:
             return ""
-        name, score = self._guess(text[:_LOOKED_AT])
+        name, score = self._guess(text[:_GUESSED_FROM])
         found = primary(name)
         return found if score >= _SURE and not _contradicts(scripts, found) else ""
 
 
 def tag(written: str) -> str:
     """``en_gb`` -> ``en-GB``; what is no language tag -> nothing."""
+    if not written:
+        return ""
     found = _TAG.match(written.strip())
     if not found:
         return ""
@@ -176,12 +181,12 @@ def load_guess() -> Guess:
 
 def _scripts(text: str) -> Counter[str]:
     """How many letters of each script the text has."""
-    letters: Counter[str] = Counter()
-    if text.isascii():
-        letters["Latin"] = sum(map(str.isalpha, text[:_LOOKED_AT]))
-        return letters
-    for found in _LETTERS.finditer(text[:_LOOKED_AT]):
-        letters[found.lastgroup or ""] += len(found[0])
+    head = text[:_LOOKED_AT]
+    others = _LATIN.sub("", head)  # first, for they are in every text, and often alone
+    letters = Counter(Latin=len(head) - len(others))
+    if not others.isascii():
+        for found in _OTHERS.finditer("".join(_NOT_LATIN.findall(others))):
+            letters[found.lastgroup or ""] += len(found[0])
     return letters
 
 

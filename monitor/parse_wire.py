@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import marshal
 import struct
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -91,8 +90,7 @@ def _item_to_tuple(item: Item) -> tuple[Any, ...]:
 
 
 def _item_from_tuple(values: tuple[Any, ...]) -> Item:
-    item = Item(*values)
-    return replace(item, published=_moment(values[9]))
+    return Item(*(*values[:9], _moment(values[9]), *values[10:]))
 
 
 def _hints_to_tuple(hints: FeedHints) -> tuple[Any, ...]:
