@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from monitor.config import FeedConfig, FirstPoll
-from monitor.config_opml import Outline, Titles, read_outlines
+from monitor.config_opml import Outline, Titles, read_outlines, settings_of
 from monitor.config_schema import FEED, FEED_URL, Findings, Reader, Section, named
 from monitor.config_values import WrongValueError, feed_url, shown
 from rules import Mistake
@@ -54,14 +54,16 @@ class Feeds:
     def add_outlines(self, files: Iterable[Path]) -> None:
         """Add the feeds of OPML files whose URLs are not configured already."""
         for file in files:
-            outlines, mistakes = read_outlines(file)
-            self._findings.mistakes += [*mistakes, *self._add(file, outlines)]
+            found = read_outlines(file)
+            self._findings.mistakes += [*found.mistakes, *self._add(file, found.feeds)]
+            self._findings.warnings += found.warnings
 
     def _add(self, file: Path, outlines: Iterable[Outline]) -> Iterator[Mistake]:
         for outline in outlines:
             place = Mistake("", "", str(file), outline.line, outline.column)
             try:
                 url = feed_url(outline.url)
+                settings = settings_of(outline)
             except WrongValueError as error:
                 yield replace(place, message=error.message, hint=error.hint)
                 continue
@@ -69,5 +71,6 @@ class Feeds:
                 name = self._titles.name(outline)
                 self._names.places[name] = f"{file}:{outline.line}:{outline.column}"
                 self._by_url[url] = name
-                feed = FeedConfig(name, url, tags=outline.tags, first_poll=self._first_poll)
-                self.configured[name] = feed
+                self.configured[name] = FeedConfig(
+                    name, url, tags=outline.tags, first_poll=self._first_poll, **settings
+                )
