@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import psutil
 import pytest
+from rigs.bombs import SLOW
 
 from monitor.parse import FeedHints, Item, NotAFeed, Parsed, ParseFailed, ParserPool, ParseTask
 
@@ -25,12 +26,6 @@ RSS = b"""<?xml version="1.0" encoding="utf-8"?>
 <description><![CDATA[<p>In <b>Bei</b>jing.</p><p>Gas too.</p>]]></description>
 <pubDate>Sun, 22 Nov 2026 19:46:00 +0800</pubDate><category>World</category></item>
 </channel></rss>"""
-# Time to read the attributes of one element grows with their square: minutes for this one.
-ATTRIBUTES = (
-    b"<rss version='2.0'><channel><item "
-    + b"".join(b'a%d="" ' % number for number in range(50_000))
-    + b"><title>late</title></item></channel></rss>"
-)
 
 
 def with_pool(
@@ -106,7 +101,7 @@ def test_no_worker_starts_before_it_is_needed_and_none_outlives_the_pool() -> No
 def test_a_document_that_takes_too_long_is_given_up_and_the_others_proceed() -> None:
     async def use(pool: ParserPool) -> tuple[object, list[object]]:
         await asyncio.gather(pool.parse(task(RSS)), pool.parse(task(RSS)))  # both are warm
-        bomb = asyncio.create_task(pool.parse(task(ATTRIBUTES)))
+        bomb = asyncio.create_task(pool.parse(task(SLOW)))
         await asyncio.sleep(0)
         others = [await pool.parse(task(RSS)) for _ in range(5)]
         assert not bomb.done()
@@ -122,8 +117,8 @@ def test_a_document_that_takes_too_long_is_given_up_and_the_others_proceed() -> 
 def test_a_worker_that_is_killed_costs_its_task_alone() -> None:
     async def use(pool: ParserPool) -> tuple[object, object]:
         await pool.parse(task(RSS))
-        lost = asyncio.create_task(pool.parse(task(ATTRIBUTES)))
-        await asyncio.sleep(0.2)
+        lost = asyncio.create_task(pool.parse(task(SLOW)))
+        await asyncio.sleep(0.5)
         processes()[0].kill()
         return await lost, await pool.parse(task(RSS))
 
@@ -149,7 +144,7 @@ def test_a_worker_that_dies_while_idle_costs_nothing() -> None:
 def test_a_cancelled_task_leaves_the_pool_usable() -> None:
     async def use(pool: ParserPool) -> object:
         await pool.parse(task(RSS))
-        given_up = asyncio.create_task(pool.parse(task(ATTRIBUTES)))
+        given_up = asyncio.create_task(pool.parse(task(SLOW)))
         waiting = asyncio.create_task(pool.parse(task(RSS)))
         await asyncio.sleep(0.1)
         given_up.cancel()
