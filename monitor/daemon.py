@@ -24,7 +24,7 @@ from loguru import logger
 
 from alerts import CHANNEL_TYPES, Channel, Tools
 from alerts.registry import make
-from monitor import systemd
+from monitor import checkup, systemd
 from monitor.addresses import allowance
 from monitor.config import Config, load
 from monitor.config_examples import require_examples
@@ -72,6 +72,7 @@ class Engine:
         self._stacks: list[AsyncExitStack] = []
         self._tasks: set[asyncio.Future[object]] = set()
         self._latest = clock()
+        self._next_checkup = self._latest
 
     def _senders(self, config: Config, clients: Clients) -> Senders:
         tools = Tools(http=clients.alerts, dial=clients.dial, write=_write)
@@ -200,12 +201,24 @@ class Engine:
             await begin()
 
     def _duties(self) -> tuple[Callable[[], Awaitable[object]], ...]:
-        return self._mind_the_clock, self.poller.poll_due, self.deliverer.deliver_due
+        return (
+            self._mind_the_clock,
+            self.poller.poll_due,
+            self.deliverer.deliver_due,
+            self._check_up,
+        )
 
     async def _mind_the_clock(self) -> None:
         if self.clock() < self._latest - _CLOCK_SLACK:
             await self._follow_clock_back()
         self._latest = self.clock()
+
+    async def _check_up(self) -> None:
+        """Now and then look at all feeds: some trouble shows only in what did not happen."""
+        now = self.clock()
+        if not self._next_checkup - checkup.EVERY <= now < self._next_checkup:
+            self._next_checkup = now + checkup.EVERY
+            await self.writer(checkup.check_up, self.store, self.config, now)
 
     async def _follow_clock_back(self) -> None:
         """Let nothing wait for a time that the clock has shown already."""

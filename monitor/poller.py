@@ -30,6 +30,7 @@ from monitor.fetch import (
     fetch,
 )
 from monitor.guard import Clients
+from monitor.health import is_probe_due
 from monitor.identity import body_hash
 from monitor.logs import outcome
 from monitor.parse import NotAFeed, Parsed, ParseFailed, ParserPool, ParseTask
@@ -225,36 +226,45 @@ class Poller:
         return done
 
     async def _ask(self, row: Row[Any], feeds: tuple[FeedConfig, ...], watch: Watch) -> Poll:
-        answer = await fetch(watch.clients.feeds, _request(row, feeds[0]), now=self._clock())
-        match answer:
-            case Fetched():
-                return await self._read(row, feeds, answer)
-            case FetchFailed():
-                return Poll(row, feeds, answer, status=answer.status)
-            case NotModified():
-                return Poll(
-                    row,
-                    feeds,
-                    Unchanged("not_modified"),
-                    status=answer.status,
-                    validators=answer.validators or _validators(row),
-                    hints=answer.hints,
-                    moved_to=answer.moved_to,
-                )
-            case _:
-                assert_never(answer)
-
-    async def _read(self, row: Row[Any], feeds: tuple[FeedConfig, ...], answer: Fetched) -> Poll:
-        digest = body_hash(answer.body)
+        began = self._clock()
+        probe = _is_probe(row, began)
+        request = _request(row, feeds[0], unconditional=probe)
+        answer = await fetch(watch.clients.feeds, request, now=began)
         poll = Poll(
             row,
             feeds,
-            Unchanged("unchanged"),
+            Unchanged("not_modified"),
             status=answer.status,
+            began=began,
+            probe=probe,
+        )
+        match answer:
+            case FetchFailed():
+                return replace(poll, answer=answer)
+            case NotModified():
+                return replace(
+                    poll,
+                    validators=answer.validators or _validators(row),
+                    hints=answer.hints,
+                    moved_to=answer.moved_to,
+                    answered_at=answer.answered_at,
+                )
+            case Fetched():
+                return await self._read(poll, answer)
+            case _:
+                assert_never(answer)
+
+    async def _read(self, poll: Poll, answer: Fetched) -> Poll:
+        row, feeds = poll.row, poll.feeds
+        digest = body_hash(answer.body)
+        poll = replace(
+            poll,
+            answer=Unchanged("unchanged"),
             validators=answer.validators,
             body_hash=digest,
             hints=answer.hints,
             moved_to=answer.moved_to,
+            answered_at=answer.answered_at,
         )
         if digest == row.body_hash:
             return poll
@@ -276,12 +286,27 @@ class Poller:
 def _crashed(poll: Poll, error: Exception) -> Poll:
     """The poll as a failure of ours. What the error says may quote texts of the feed."""
     said = clean(f"a bug in wirewatch: {error!r}")
-    return Poll(poll.row, poll.feeds, ParseFailed("crashed", said), status=poll.status)
+    failed = ParseFailed("crashed", said)
+    return Poll(poll.row, poll.feeds, failed, status=poll.status, began=poll.began)
 
 
-def _request(row: Row[Any], feed: FeedConfig) -> FetchRequest:
+def _is_probe(row: Row[Any], now: datetime) -> bool:
+    """Whether the feed is asked without the validators it gave, to see whether they lie."""
+    return row.validators_url is not None and is_probe_due(
+        now,
+        unchanged_since=row.unchanged_since,
+        probed_at=row.probed_at,
+        rhythm=None if row.rhythm_s is None else timedelta(seconds=row.rhythm_s),
+    )
+
+
+def _request(row: Row[Any], feed: FeedConfig, *, unconditional: bool) -> FetchRequest:
     return FetchRequest(
-        url=row.url, validators=_validators(row), headers=feed.headers, auth=feed.auth
+        url=row.url,
+        validators=None if unconditional else _validators(row),
+        headers=feed.headers,
+        auth=feed.auth,
+        start=row.asked_url,
     )
 
 
@@ -302,8 +327,10 @@ def _log(name: str, poll: Poll, done: Recorded) -> None:
         status=poll.status,
         items=done.items if counts else None,
         new=done.new if counts else None,
+        again=done.again or None,
         edited=done.edited or None,
         hits=done.hits or None,
+        held=done.held or None,
         queued=done.queued or None,
         error=done.error or None,
         next=f"{done.next.at:%Y-%m-%dT%H:%M:%SZ}",

@@ -1,9 +1,9 @@
 """When to poll and when to send: pure functions of the past, given ``now``.
 
 What decides about a poll, first that applies: the server's Retry-After and 410; failure back-off;
-max-age; the operator's ``every``; else the adaptive interval, which the feed's own hints (ttl,
-no validators) only lengthen. Jitter is deterministic by feed and only adds, so that no promise
-of spacing is ever broken by it.
+max-age; the operator's ``every``; else the adaptive interval, which missing validators and the
+feed's own wishes (ttl, sy, skipHours, skipDays) only lengthen. Jitter is deterministic by feed and
+only adds, so that no promise of spacing is ever broken by it. What decided is said for people.
 
 Deliveries follow the Standard Webhooks schedule (75 h 35 min in ten attempts) unless their channel
 sets its own ``retry``.
@@ -14,13 +14,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+from http import HTTPStatus
+
+from monitor.wishes import CAP, Wishes, unskipped
 
 DEFAULT_INTERVAL = timedelta(minutes=15)
 SHORTEST = timedelta(minutes=5)
 LONGEST = timedelta(minutes=60)
-CAP = timedelta(hours=24)
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-_RATE_LIMITED = timedelta(hours=1)
 _JITTER_SHARE = 0.1
 _JITTER_CAP = timedelta(minutes=30)
 
@@ -29,55 +30,66 @@ STANDARD_PAUSES = tuple(
     for seconds in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 )
 
+_SLOWED = (
+    timedelta(),
+    *[timedelta(hours=1)] * 4,
+    timedelta(days=1),
+    timedelta(days=2),
+    timedelta(days=7),
+)
+"""The least pause by how much a feed is slowed; each good poll takes one step back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """What is known about a feed's rhythm before this poll. ``every``: the operator's interval."""
+    """What is known about a feed's rhythm before this poll. ``every``: the operator's interval.
+    ``validators``: it offers some. ``on_time``: this poll came about when it was to come; of
+    another one the share of known items says nothing about the feed."""
 
     feed_id: str
     every: timedelta | None = None
     interval: timedelta = DEFAULT_INTERVAL
-
-    @property
-    def base(self) -> timedelta:
-        """The interval when nothing else is said."""
-        return self.every or self.interval
+    validators: bool = True
+    wishes: Wishes = Wishes()
+    slowed: int = 0
+    on_time: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Good:
     """A poll that worked. ``known`` of ``window`` items were seen before; a 304 is all known.
-    ``validators``: the server offers ETag or Last-Modified."""
+    ``gap``: none was, though some should have been."""
 
     known: int = 1
     window: int = 1
-    validators: bool = True
     max_age: timedelta | None = None
-    ttl: timedelta | None = None
+    gap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """A poll that failed for the ``failures``-th time in a row."""
+    """A poll that failed for the ``failures``-th time in a row, with this status if any."""
 
     failures: int
+    status: int | None = None
     retry_at: datetime | None = None
-    rate_limited: bool = False
     gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class NextPoll:
-    """When, why then (for people), and the adaptive interval from now on."""
+    """When, why then (for people), and the adaptive interval and slowness from now on.
+    ``not_before``: what the server itself promised or asked for."""
 
     at: datetime
     why: str
     interval: timedelta
     not_before: datetime | None = None
+    slowed: int = 0
 
 
 def next_poll(rhythm: Rhythm, outcome: Good | Bad, now: datetime) -> NextPoll:
-    """When to poll next, and why then."""
+    """When to poll next, and why then. ``now`` is when the server answered."""
     match outcome:
         case Good():
             return _after_good(rhythm, outcome, now)
@@ -86,26 +98,49 @@ def next_poll(rhythm: Rhythm, outcome: Good | Bad, now: datetime) -> NextPoll:
 
 
 def _after_good(rhythm: Rhythm, good: Good, now: datetime) -> NextPoll:
-    interval = adapted(rhythm.interval, good.known, good.window)
-    pause, why = _pause(rhythm.every, interval, good)
+    interval = _interval(rhythm, good)
+    pause, why = usual_pause(rhythm, interval)
     not_before = None
     if good.max_age is not None:
         fresh = min(good.max_age, CAP)
         not_before = now + fresh
         if fresh > pause:
             pause, why = fresh, f"max-age {int(good.max_age.total_seconds())}"
-    return NextPoll(now + pause + jitter(rhythm.feed_id, pause), why, interval, not_before)
+    if _SLOWED[rhythm.slowed] > pause:
+        pause = _SLOWED[rhythm.slowed]
+        why = f"slowed after 429, {period(pause)}"
+    at = now + pause + jitter(rhythm.feed_id, pause)
+    if rhythm.every is None:
+        at, why = _unskipped(rhythm, at, why, now)
+    return NextPoll(at, why, interval, not_before, max(0, rhythm.slowed - 1))
 
 
-def _pause(every: timedelta | None, interval: timedelta, good: Good) -> tuple[timedelta, str]:
-    if every is not None:
-        return every, f"every {period(every)}"
+def _interval(rhythm: Rhythm, good: Good) -> timedelta:
+    if good.gap:
+        return SHORTEST
+    if not rhythm.on_time:
+        return rhythm.interval
+    return adapted(rhythm.interval, good.known, good.window)
+
+
+def usual_pause(rhythm: Rhythm, interval: timedelta) -> tuple[timedelta, str]:
+    """Between two polls when no answer says otherwise, and why so long."""
+    if rhythm.every is not None:
+        return rhythm.every, f"every {period(rhythm.every)}"
     pause, why = interval, f"adaptive {period(interval)}"
-    if not good.validators and pause < LONGEST:
+    if not rhythm.validators and pause < LONGEST:
         pause, why = LONGEST, f"no validators, {period(LONGEST)}"
-    if good.ttl is not None and pause < min(good.ttl, CAP):
-        pause, why = min(good.ttl, CAP), f"ttl {period(good.ttl)}"
+    for name, wish in (("ttl", rhythm.wishes.ttl), ("sy:update", rhythm.wishes.sy)):
+        if wish is not None and pause < min(wish, CAP):
+            pause, why = min(wish, CAP), f"{name} {period(wish)}"
     return pause, why
+
+
+def _unskipped(rhythm: Rhythm, at: datetime, why: str, now: datetime) -> tuple[datetime, str]:
+    moment, skipped = unskipped(at, rhythm.wishes, now)
+    if not skipped:
+        return at, why
+    return moment + jitter(rhythm.feed_id, moment - now), skipped
 
 
 def adapted(interval: timedelta, known: int, window: int) -> timedelta:
@@ -119,18 +154,47 @@ def adapted(interval: timedelta, known: int, window: int) -> timedelta:
     return max(SHORTEST, min(interval, LONGEST))
 
 
+def is_on_time(last_request_at: datetime | None, interval: timedelta, now: datetime) -> bool:
+    """Whether a poll comes about when it was to come: a first one does not, nor one after the
+    daemon stood still, nor one that somebody asked for."""
+    return last_request_at is not None and interval / 2 <= now - last_request_at <= interval * 2
+
+
 def _after_bad(rhythm: Rhythm, bad: Bad, now: datetime) -> NextPoll:
     if bad.gone:
-        return NextPoll(NEVER, "410 Gone: not polled any more", rhythm.interval, NEVER)
-    base = max(rhythm.base, _RATE_LIMITED) if bad.rate_limited else rhythm.base
-    pause = min(base * 2 ** min(bad.failures - 1, 20), max(CAP, base))
-    at = now + pause + jitter(rhythm.feed_id, pause)
-    why = f"failed {bad.failures} {'time' if bad.failures == 1 else 'times'}, {period(pause)}"
-    if bad.retry_at is not None and (bad.retry_at >= at or bad.rate_limited):
-        at = max(bad.retry_at, now + rhythm.base)
-        at += jitter(rhythm.feed_id, at - now)
+        return NextPoll(
+            NEVER, "410 Gone: not polled any more", rhythm.interval, NEVER, rhythm.slowed
+        )
+    usual, _ = usual_pause(rhythm, rhythm.interval)
+    slowed = slower(rhythm.slowed) if bad.status == HTTPStatus.TOO_MANY_REQUESTS else rhythm.slowed
+    least = max(usual, _SLOWED[slowed])
+    pause, why = _back_off(usual, least, bad)
+    if bad.retry_at is not None and bad.retry_at >= now + (least if _asks_to_wait(bad) else pause):
+        pause = bad.retry_at - now
         why = f"Retry-After {bad.retry_at:%Y-%m-%d %H:%M:%S} UTC"
-    return NextPoll(at, why, rhythm.interval, bad.retry_at)
+    at = now + pause + jitter(rhythm.feed_id, pause)
+    return NextPoll(at, why, rhythm.interval, bad.retry_at, slowed)
+
+
+def _back_off(usual: timedelta, least: timedelta, bad: Bad) -> tuple[timedelta, str]:
+    """Twice as long at each failure, up to a day."""
+    pause = min(usual * 2 ** min(bad.failures - 1, 20), max(CAP, usual))
+    if pause < least:
+        return least, f"slowed after 429, {period(least)}"
+    return (
+        pause,
+        f"failed {bad.failures} {'time' if bad.failures == 1 else 'times'}, {period(pause)}",
+    )
+
+
+def _asks_to_wait(bad: Bad) -> bool:
+    """These statuses mean "later": what they say of when is taken as it is said."""
+    return bad.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+
+
+def slower(slowed: int) -> int:
+    """A step up after a 429: an hour at least, then a day, two days, a week."""
+    return min(max(slowed + 1, 4), len(_SLOWED) - 1)
 
 
 def jitter(feed_id: str, pause: timedelta) -> timedelta:

@@ -1,7 +1,7 @@
 """What a poll leaves in its feed's row: validators, state, health, the next poll and why then.
 
-Part of T1: what changes the row is called inside `monitor.record`'s transaction, or opens its own
-where a poll brought no items.
+Part of T1. What is to be written is decided first, as a `Settled`; `settle_good` and
+`record_failure` write it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,21 @@ from typing import Any
 
 from sqlalchemy.engine import Row
 
+from monitor import health, moves
 from monitor.config import Config, FeedConfig
 from monitor.fetch import FetchFailed, ServerHints, Validators
+from monitor.health import Notice
+from monitor.item import FeedHints, Item
+from monitor.moves import Move
 from monitor.notices import tell
 from monitor.parse import NotAFeed, Parsed, ParseFailed
-from monitor.schedule import Bad, Good, NextPoll, Rhythm, next_poll
+from monitor.recent import PollNote, last_window, noted
+from monitor.schedule import Bad, Good, NextPoll, Rhythm, is_on_time, next_poll
 from monitor.store import Store
+from monitor.urls import BadUrl, host_of, redacted
+from monitor.wishes import Wishes, bits, numbers
 
-BROKEN_AFTER = timedelta(hours=24)
+_LONGEST_ANSWER = timedelta(minutes=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +37,8 @@ class Unchanged:
     by: str
 
 
-Answer = Parsed | Unchanged | NotAFeed | ParseFailed | FetchFailed
+Failure = NotAFeed | ParseFailed | FetchFailed
+Answer = Parsed | Unchanged | Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,9 @@ class Poll:
     """One poll that ended: the feed's row as it was claimed, its configuration, the answer.
 
     ``validators`` are those to keep for next time (None: the server gave none); ``body_hash`` of
-    the body they came with; both are ignored unless the answer is good.
+    the body they came with; both are ignored unless the answer is good. ``began``: when it was
+    asked, ``answered_at``: when the head of the answer came. ``probe``: it was asked without the
+    validators that we have. ``bridged``: older pages were read until an item that was known.
     """
 
     row: Row[Any]
@@ -49,37 +59,43 @@ class Poll:
     body_hash: bytes | None = None
     hints: ServerHints = ServerHints()
     moved_to: str | None = None
+    began: datetime | None = None
+    answered_at: datetime | None = None
+    probe: bool = False
+    bridged: bool = False
+
+    @property
+    def name(self) -> str:
+        """The feed's name for people."""
+        return self.feeds[0].name
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What T1 wrote, for the log: counts, and when the next poll is and why."""
+    """What T1 wrote, for the log: counts, and when the next poll is and why. ``again``: entries
+    with a new key that are items known before; ``held``: hits that wait for the operator."""
 
     outcome: str
     next: NextPoll
     items: int = 0
     new: int = 0
+    again: int = 0
     edited: int = 0
     hits: int = 0
+    held: int = 0
     queued: int = 0
     error: str = ""
-
-
-def _rhythm(poll: Poll) -> Rhythm:
-    """By the configuration: what the row says of ``every`` may be older than a reload. The
-    shortest of several names for one URL counts."""
-    every = min((feed.every for feed in poll.feeds if feed.every), default=None)
-    return Rhythm(poll.row.id, every, timedelta(seconds=poll.row.interval_s))
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
     """A good poll's part for the feed's row, decided before the transaction. ``next``: when the
-    feed is polled next, and why then."""
+    feed is polled next, and why then. ``told``: what operators are told of it."""
 
     poll: Poll
     next: NextPoll
-    outcome: str
+    values: dict[str, Any]
+    told: tuple[Notice, ...] = ()
 
 
 def after_items(
@@ -93,142 +109,350 @@ def after_items(
     """What a document leaves in the row. ``known`` are the keys of its items that were there
     before, under whatever key. ``republished``: what is new in it is old in substance, so that a
     window without known items is no gap."""
+    new = [item for item in parsed.items if item.key not in known]
+    gap = None if republished else _gap(poll, parsed, len(new), now)
+    lies = _is_lying(poll, new)
+    wishes = _wishes(parsed.hints)
     good = Good(
-        known=len(known),
+        known=len(parsed.items) - len(new),
         window=len(parsed.items),
-        validators=poll.validators is not None,
         max_age=poll.hints.max_age,
-        ttl=parsed.hints.ttl,
+        gap=gap is not None,
     )
-    return Settled(poll, next_poll(_rhythm(poll), good, now), "ok")
+    values = _wishes_kept(parsed.hints) | _rhythm_kept(poll, bool(new), now)
+    values |= {"validators_lie": lies, "unchanged_since": None}
+    told = []
+    if gap is not None:
+        values["gap_at"] = now
+        told += _gap_notices(poll, gap, len(parsed.items), now)
+    if lies and not poll.row.validators_lie:
+        told.append(Notice("validators_lie", _lies_told(poll.name)))
+    if new and poll.row.told_stale_at is not None:
+        told.append(Notice("feed_recovered", f"feed '{poll.name}' brings news again"))
+    after = next_poll(_rhythm(poll, now, wishes), good, _since(poll, now))
+    note = PollNote(_began(poll, now), poll.status, "ok", len(parsed.items), len(new))
+    return _settled(poll, after, note, values, tuple(told), now)
 
 
 def record_unchanged(
     store: Store, poll: Poll, answer: Unchanged, config: Config, now: datetime
 ) -> Recorded:
     """T1 of a poll that brought nothing."""
-    good = Good(validators=poll.validators is not None, max_age=poll.hints.max_age)
-    settled = Settled(poll, next_poll(_rhythm(poll), good, now), answer.by)
+    not_modified = answer.by == "not_modified"
+    values = {"unchanged_since": poll.row.unchanged_since or now} if not_modified else {}
+    good = Good(max_age=poll.hints.max_age)
+    after = next_poll(_rhythm(poll, now, _remembered(poll.row)), good, _since(poll, now))
+    note = PollNote(_began(poll, now), poll.status, answer.by)
+    settled = _settled(poll, after, note, values, (), now)
     with store.transaction():
         settle_good(store, settled, config, now)
-    return Recorded(answer.by, settled.next)
+    return Recorded(answer.by, after)
 
 
 def settle_good(store: Store, settled: Settled, config: Config, now: datetime) -> None:
     """Write it; called inside T1."""
-    poll, after = settled.poll, settled.next
-    row, kept = poll.row, poll.validators
+    poll = settled.poll
+    store.settle_feed(poll.row.id, **settled.values)
+    for notice in settled.told:
+        tell(store, config, now, notice.name, poll.name, notice.message)
+    if poll.row.told_broken_at is not None:
+        _tell_recovered(store, poll, config, now)
+
+
+def _settled(
+    poll: Poll,
+    after: NextPoll,
+    note: PollNote,
+    values: dict[str, Any],
+    told: tuple[Notice, ...],
+    now: datetime,
+) -> Settled:
+    """The row after any good poll."""
+    row = poll.row
+    moved, notices = _moves_kept(poll, now)
+    lies = values.get("validators_lie", row.validators_lie)
+    kept = None if lies else poll.validators
     cut_first = isinstance(poll.answer, Parsed) and poll.answer.cut and row.last_good_at is None
-    moved: dict[str, Any] = {"moved_to": None, "moved_times": 0, "moved_since": None}
-    if poll.moved_to is not None:
-        same = poll.moved_to == row.moved_to
-        moved = {
-            "moved_to": poll.moved_to,
-            "moved_times": row.moved_times + 1 if same else 1,
-            "moved_since": row.moved_since if same else now,
-        }
-    store.settle_feed(
-        row.id,
-        state="ok",
+    common = {
+        "state": health.state_of_good(
+            now,
+            stale=values.get("told_stale_at", row.told_stale_at) is not None,
+            gap_at=values.get("gap_at", row.gap_at),
+            moved=moved["moved_to"] is not None,
+            validators_lie=lies,
+        ),
         # What a cut first document did not show is as old as what it did; a feed that is cut
         # every time is told of from its third poll on all the same.
-        baselined_at=row.baselined_at or (None if cut_first else now),
-        validators_url=kept.url if kept else None,
-        etag=kept.etag if kept else None,
-        last_modified=kept.last_modified if kept else None,
-        body_hash=poll.body_hash if poll.body_hash is not None else row.body_hash,
-        next_poll_at=after.at,
-        next_poll_why=after.why,
-        not_before=after.not_before,
-        interval_s=int(after.interval.total_seconds()),
-        last_good_at=now,
-        last_status=poll.status,
-        last_outcome=settled.outcome,
-        last_error="",
-        failures=0,
-        failing_since=None,
-        told_broken_at=None,
-        **moved,
+        "baselined_at": row.baselined_at or (None if cut_first else now),
+        "validators_url": kept.url if kept else None,
+        "etag": kept.etag if kept else None,
+        "last_modified": kept.last_modified if kept else None,
+        "body_hash": poll.body_hash if poll.body_hash is not None else row.body_hash,
+        "probed_at": now if poll.probe else row.probed_at,
+        "last_good_at": now,
+        "last_new_at": row.last_new_at or now,
+        "last_error": "",
+        "failures": 0,
+        "failing_since": None,
+        "told_broken_at": None,
+        "told_together": False,
+        "interval_s": int(after.interval.total_seconds()),
+    }
+    values = common | moved | _next_kept(poll, after, note, now) | values
+    return Settled(poll, after, values, (*told, *notices))
+
+
+def _next_kept(poll: Poll, after: NextPoll, note: PollNote, now: datetime) -> dict[str, Any]:
+    """What every poll leaves, good or bad."""
+    return {
+        "next_poll_at": after.at,
+        "next_poll_why": after.why,
+        "not_before": after.not_before,
+        "slowed": after.slowed,
+        "last_status": poll.status,
+        "last_outcome": note.outcome,
+        "recent_polls": noted(poll.row.recent_polls, _timed(note, now)),
+    }
+
+
+def _timed(note: PollNote, now: datetime) -> PollNote:
+    took = max(0, round((now - note.at) / timedelta(milliseconds=1)))
+    return PollNote(note.at, note.status, note.outcome, note.items, note.new, took)
+
+
+def _began(poll: Poll, now: datetime) -> datetime:
+    return poll.began or now
+
+
+def _since(poll: Poll, now: datetime) -> datetime:
+    """From when pauses count: from the answer, which the server gave after it saw our request, so
+    that it never sees two closer than promised. From now, where the clock stepped meanwhile."""
+    answered = poll.answered_at
+    if answered is None or not timedelta() <= now - answered <= _LONGEST_ANSWER:
+        return now
+    return answered
+
+
+def _rhythm(poll: Poll, now: datetime, wishes: Wishes) -> Rhythm:
+    """By the configuration: what the row says of ``every`` may be older than a reload. The
+    shortest of several names for one URL counts."""
+    row = poll.row
+    interval = timedelta(seconds=row.interval_s)
+    good = isinstance(poll.answer, Parsed | Unchanged)
+    return Rhythm(
+        row.id,
+        every=min((feed.every for feed in poll.feeds if feed.every), default=None),
+        interval=interval,
+        validators=(poll.validators if good else row.validators_url) is not None,
+        wishes=wishes,
+        slowed=row.slowed,
+        on_time=is_on_time(row.last_request_at, interval, _began(poll, now)),
     )
-    if row.told_broken_at is not None:
-        name = poll.feeds[0].name
-        tell(store, config, now, "feed_recovered", name, f"feed '{name}' works again")
+
+
+def _wishes(hints: FeedHints) -> Wishes:
+    return Wishes(hints.ttl, hints.sy, hints.skip_hours, hints.skip_days)
+
+
+def _wishes_kept(hints: FeedHints) -> dict[str, Any]:
+    return {
+        "ttl_s": _seconds(hints.ttl),
+        "sy_s": _seconds(hints.sy),
+        "skip_hours": bits(hints.skip_hours),
+        "skip_days": bits(hints.skip_days),
+    }
+
+
+def _remembered(row: Row[Any]) -> Wishes:
+    """What the feed's last document wished."""
+    return Wishes(
+        _span(row.ttl_s), _span(row.sy_s), numbers(row.skip_hours), numbers(row.skip_days)
+    )
+
+
+def _rhythm_kept(poll: Poll, brought: bool, now: datetime) -> dict[str, Any]:
+    """The feed's rhythm after a poll that brought something."""
+    row = poll.row
+    if not brought:
+        return {}
+    kept: dict[str, Any] = {"last_new_at": now, "told_stale_at": None}
+    if row.last_new_at is not None and now > row.last_new_at:
+        pause = now - row.last_new_at
+        kept["rhythm_s"] = _seconds(health.rhythm_after(_span(row.rhythm_s), pause))
+        kept["longest_s"] = _seconds(health.longest_after(_span(row.longest_s), pause))
+    return kept
+
+
+def _seconds(span: timedelta | None) -> int | None:
+    return None if span is None else int(span.total_seconds())
+
+
+def _span(seconds: int | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
+def _is_lying(poll: Poll, new: list[Item]) -> bool:
+    row = poll.row
+    if row.validators_lie or not poll.probe:
+        return bool(row.validators_lie)
+    old = Validators(row.validators_url, row.etag, row.last_modified)
+    return health.hid_news(new, row.last_good_at, same_validators=poll.validators == old)
+
+
+def _lies_told(name: str) -> str:
+    return (
+        f"feed '{name}' answered 304 although it had changed: it is asked without validators from "
+        f"now on, at most hourly unless its every says otherwise"
+    )
+
+
+def _gap(poll: Poll, parsed: Parsed, new: int, now: datetime) -> health.Gap | None:
+    """None where a known item is left, where the feed had none before, where it holds its whole
+    history, and where older pages led back to a known item."""
+    row = poll.row
+    if new < len(parsed.items) or not parsed.items or row.baselined_at is None:
+        return None
+    if parsed.hints.complete or poll.bridged or not last_window(row.recent_polls):
+        return None
+    return health.gap_in(parsed.items, row.last_good_at, now)
+
+
+def _gap_notices(poll: Poll, gap: health.Gap, window: int, now: datetime) -> list[Notice]:
+    """One a day: a feed that is always too fast for us would tell of nothing else."""
+    told = poll.row.gap_at
+    if told is not None and now - told < health.GAP_SHOWN:
+        return []
+    message = health.gap_told(
+        poll.name,
+        gap,
+        window,
+        every=any(feed.every for feed in poll.feeds),
+        validators=poll.validators is not None,
+    )
+    return [Notice("gap", message)]
+
+
+def _moves_kept(poll: Poll, now: datetime) -> tuple[dict[str, Any], list[Notice]]:
+    """Where the feed is asked, after a good answer."""
+    row = poll.row
+    move = moves.seen(Move(row.moved_to, row.moved_times, row.moved_since), poll.moved_to, now)
+    told: list[Notice] = []
+    asked = row.asked_url
+    if move.to is not None and moves.is_confirmed(move, now):
+        asked = None if move.to == row.url else move.to
+        told.append(Notice("feed_moved", _move_told(poll.name, asked)))
+        move = moves.STAYS
+    kept = {
+        "moved_to": move.to,
+        "moved_times": move.times,
+        "moved_since": move.since,
+        "asked_url": asked,
+        "host": asked_host(row.url, asked, row.host),
+    }
+    return kept, told
+
+
+def asked_host(url: str, asked_url: str | None, host: str) -> str:
+    """The host whose turn it is when the feed is asked; ``host`` where the URL has none."""
+    try:
+        return host_of(asked_url or url)
+    except BadUrl:
+        return host
+
+
+def _move_told(name: str, asked: str | None) -> str:
+    if asked is None:
+        return f"feed '{name}' has moved back: it is asked at its configured URL again"
+    return (
+        f"feed '{name}' has moved for good to {redacted(asked)} and is asked there from now on; "
+        f"write that into its url, and it keeps its history"
+    )
+
+
+def _tell_recovered(store: Store, poll: Poll, config: Config, now: datetime) -> None:
+    """One by one; of feeds that were told of together once, when few of these are left."""
+    if not poll.row.told_together:
+        message = f"feed '{poll.name}' works again"
+        tell(store, config, now, "feed_recovered", poll.name, message)
+        return
+    left = store.told_together(poll.row.told_broken_at)
+    if len(left) < health.MANY:
+        store.tell_apart([row.id for row in left])
+        names = ", ".join(f"'{row.name}'" for row in left)
+        still = f"; still broken: {names}" if left else ""
+        at = f"{poll.row.failing_since:%Y-%m-%d %H:%M} UTC"
+        message = f"the feeds that broke together at about {at} work again{still}"
+        tell(store, config, now, "feeds_recovered", "feeds", message)
 
 
 def record_failure(
-    store: Store,
-    poll: Poll,
-    answer: NotAFeed | ParseFailed | FetchFailed,
-    config: Config,
-    now: datetime,
+    store: Store, poll: Poll, answer: Failure, config: Config, now: datetime
 ) -> Recorded:
+    """T1 of a poll that gave nothing usable."""
     row = poll.row
-    state, outcome, error = _failure(answer)
-    bad = _bad(answer, row.failures + 1)
-    after = next_poll(_rhythm(poll), bad, now)
+    outcome, error = _failure(answer)
     since = row.failing_since or now
-    broken = row.told_broken_at is None and (bad.gone or now - since >= BROKEN_AFTER)
+    returns = row.asked_url is not None and _gives_up(answer, since, now)
+    state = health.state_of_failed(answer)
+    gone = state == "gone" and row.asked_url is None
+    bad = Bad(
+        1 if returns else row.failures + 1,
+        status=poll.status,
+        retry_at=answer.retry_at if isinstance(answer, FetchFailed) else None,
+        gone=gone,
+    )
+    after = next_poll(_rhythm(poll, now, _remembered(row)), bad, _since(poll, now))
+    note = PollNote(_began(poll, now), poll.status, outcome)
+    values = _next_kept(poll, after, note, now) | {
+        "state": "failing" if state == "gone" and not gone else state,
+        "last_error": error,
+        "failures": row.failures + 1,
+        "failing_since": since,
+        "told_broken_at": now if gone else row.told_broken_at,
+        "probed_at": now if poll.probe else row.probed_at,
+    }
     with store.transaction():
-        store.settle_feed(
-            row.id,
-            state=state,
-            next_poll_at=after.at,
-            next_poll_why=after.why,
-            not_before=after.not_before,
-            last_status=poll.status,
-            last_outcome=outcome,
-            last_error=error,
-            failures=bad.failures,
-            failing_since=since,
-            told_broken_at=now if broken else row.told_broken_at,
-        )
-        if broken:
-            _tell_broken(store, poll, config, now, since=since, error=error, gone=bad.gone)
+        if returns:
+            values |= {"asked_url": None, "host": asked_host(row.url, None, row.host)}
+            tell(store, config, now, "feed_moved_back", poll.name, _return_told(poll.name, error))
+        store.settle_feed(row.id, **values)
+        _block_host(store, poll, answer)
+        if gone and row.told_broken_at is None:
+            tell(store, config, now, "feed_gone", poll.name, _gone_told(poll.name))
     return Recorded(outcome, after, error=error)
 
 
-def _failure(answer: NotAFeed | ParseFailed | FetchFailed) -> tuple[str, str, str]:
-    """(state, outcome, the sentence for people)"""
+def _gives_up(answer: Failure, since: datetime, now: datetime) -> bool:
+    """Whether a feed is no longer asked where it had moved to."""
+    return health.state_of_failed(answer) == "gone" or now - since >= moves.GIVEN_UP_AFTER
+
+
+def _return_told(name: str, error: str) -> str:
+    return (
+        f"feed '{name}' fails where it had moved to ({error}): it is asked at its configured URL "
+        f"again"
+    )
+
+
+def _gone_told(name: str) -> str:
+    return (
+        f"feed '{name}' is gone for good (410) and is not polled any more; remove it, give it its "
+        f"new URL, or try it again with: wirewatch feeds revive {name}"
+    )
+
+
+def _block_host(store: Store, poll: Poll, answer: Failure) -> None:
+    """A server that says when to come back says so for all its feeds."""
+    if isinstance(answer, FetchFailed) and answer.kind == "rate_limited" and answer.retry_at:
+        store.block_host(asked_host(answer.url, None, poll.row.host), answer.retry_at)
+
+
+def _failure(answer: Failure) -> tuple[str, str]:
+    """(outcome, the sentence for people)"""
     match answer:
         case NotAFeed():
-            return "not_a_feed", "not_a_feed", f"not a feed: {answer.looks_like}"
+            return "not_a_feed", f"not a feed: {answer.looks_like}"
         case ParseFailed():
-            return "failing", f"parse_{answer.kind}", answer.message
+            return f"parse_{answer.kind}", answer.message
         case FetchFailed():
-            return ("gone" if answer.kind == "gone" else "failing"), answer.kind, answer.message
-
-
-def _bad(answer: NotAFeed | ParseFailed | FetchFailed, failures: int) -> Bad:
-    if not isinstance(answer, FetchFailed):
-        return Bad(failures)
-    return Bad(
-        failures,
-        retry_at=answer.retry_at,
-        rate_limited=answer.kind == "rate_limited",
-        gone=answer.kind == "gone",
-    )
-
-
-def _tell_broken(
-    store: Store,
-    poll: Poll,
-    config: Config,
-    now: datetime,
-    *,
-    since: datetime,
-    error: str,
-    gone: bool,
-) -> None:
-    name = poll.feeds[0].name
-    if gone:
-        message = (
-            f"feed '{name}' is gone for good (410) and is not polled any more; "
-            f"remove it, or give it its new URL"
-        )
-        tell(store, config, now, "feed_gone", name, message)
-        return
-    message = (
-        f"feed '{name}' has failed since {since:%Y-%m-%d %H:%M} UTC: {error}; "
-        f"it is still tried, see: wirewatch feeds"
-    )
-    tell(store, config, now, "feed_broken", name, message)
+            return answer.kind, answer.message

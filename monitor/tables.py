@@ -46,6 +46,10 @@ def _text(**options: Any) -> Any:
     return Field(sa_type=sa.Text, **options)
 
 
+WORKING = ("ok", "moved", "gap", "validators_lie")
+"""States of feeds that bring what they publish."""
+
+
 class Feed(SQLModel, table=True):
     """A URL polled for items. The row belongs to the normalised configured URL; the name is a
     label. ``active``: it is in the configuration and enabled.
@@ -53,9 +57,10 @@ class Feed(SQLModel, table=True):
     ``asked_url``: where it lives since a 301 was confirmed; empty: at ``url``. ``ttl_s``, ``sy_s``,
     ``skip_hours``, ``skip_days`` are what its last document said (bits from hour 0 GMT and from
     Monday). ``slowed``: how many steps a 429 has lengthened its interval. ``rhythm_s``: the usual
-    time between two polls that bring something new. ``unchanged_since``: answers are 304 since
-    then. ``held_until``: hits of a republished window are held until then. ``recent_polls``: its
-    last polls as JSON, newest first.
+    time between two polls that bring something new, ``longest_s`` its longest silence of late.
+    ``unchanged_since``: answers are 304 since then. ``told_together``: operators were told of it
+    among others that broke at the same time. ``held_until``: hits of a republished window are held
+    until then. ``recent_polls``: its last polls as JSON, newest first.
     """
 
     __tablename__ = "feeds"
@@ -105,12 +110,14 @@ class Feed(SQLModel, table=True):
 
     last_new_at: datetime | None = _time(default=None)
     rhythm_s: int | None = None
+    longest_s: int | None = None
     unchanged_since: datetime | None = _time(default=None)
     probed_at: datetime | None = _time(default=None)
     validators_lie: bool = False
     gap_at: datetime | None = _time(default=None)
     held_until: datetime | None = _time(default=None)
     told_stale_at: datetime | None = _time(default=None)
+    told_together: bool = False
     recent_polls: str = _text(default="[]")
 
 

@@ -21,6 +21,27 @@ from monitor.store.base import (
 )
 from monitor.tables import UtcDateTime
 
+_NOT_MOVED: dict[str, Any] = {
+    "moved_to": None,
+    "moved_times": 0,
+    "moved_since": None,
+    "asked_url": None,
+}
+_NOT_KNOWN: dict[str, Any] = {
+    "ttl_s": None,
+    "sy_s": None,
+    "skip_hours": 0,
+    "skip_days": 0,
+    "slowed": 0,
+    "unchanged_since": None,
+    "probed_at": None,
+    "validators_lie": False,
+    "gap_at": None,
+    "told_stale_at": None,
+    "recent_polls": "[]",
+}
+"""What a server or its document said; another URL has not said it."""
+
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredFeed:
@@ -62,8 +83,9 @@ class FeedQuestions(Questions):
 
     def _keep_feed(self, row: Row[Any], feed: ConfiguredFeed, now: datetime) -> None:
         values: dict[str, Any] = {}
-        if (row.name, row.host, row.active) != (feed.name, feed.host, True):
-            values |= {"name": feed.name, "host": feed.host, "active": True}
+        host = row.host if row.asked_url else feed.host
+        if (row.name, row.host, row.active) != (feed.name, host, True):
+            values |= {"name": feed.name, "host": host, "active": True}
         if row.every_s != feed.every_s:
             values["every_s"] = feed.every_s
             if row.failures == 0:
@@ -96,9 +118,9 @@ class FeedQuestions(Questions):
                 failures=0,
                 failing_since=None,
                 told_broken_at=None,
-                moved_to=None,
-                moved_times=0,
-                moved_since=None,
+                told_together=False,
+                **_NOT_MOVED,
+                **_NOT_KNOWN,
             )
         )
 
@@ -119,7 +141,9 @@ class FeedQuestions(Questions):
                 last_outcome="",
                 last_error="",
                 failures=0,
-                moved_times=0,
+                told_together=False,
+                **_NOT_MOVED,
+                **_NOT_KNOWN,
             )
         )
 
@@ -181,6 +205,99 @@ class FeedQuestions(Questions):
             .where(feeds.c.id == feed_id)
             .values(claimed_by=None, claimed_until=None, **values)
         )
+
+    def block_host(self, host: str, until: datetime) -> None:
+        """No feed of this host is asked before ``until``, nor before what it said earlier."""
+        with self.transaction():
+            blocked = self._run(sa.select(hosts.c.blocked_until).where(hosts.c.host == host)).all()
+            if not blocked:
+                self._run(sa.insert(hosts).values(host=host, blocked_until=until))
+            elif blocked[0][0] is None or blocked[0][0] < until:
+                question = sa.update(hosts).where(hosts.c.host == host)
+                self._run(question.values(blocked_until=until))
+
+    def blocked_hosts(self, now: datetime) -> dict[str, datetime]:
+        """Hosts that want no request, and until when."""
+        with self.transaction():
+            question = sa.select(hosts.c.host, hosts.c.blocked_until)
+            rows = self._run(question.where(hosts.c.blocked_until > now))
+            return {row.host: row.blocked_until for row in rows}
+
+    def active_feeds(self) -> int:
+        """How many feeds are in the configuration."""
+        with self.transaction():
+            count = sa.select(sa.func.count()).select_from(feeds).where(feeds.c.active.is_(True))
+            return int(self._run(count).scalar_one())
+
+    def failing_untold(self, now: datetime) -> list[Row[Any]]:
+        """Feeds that fail, of which operators were not told, oldest trouble first. One that is
+        just due is asked before it is spoken of."""
+        with self.transaction():
+            question = sa.select(
+                feeds.c.id,
+                feeds.c.name,
+                feeds.c.failing_since,
+                feeds.c.last_error,
+                feeds.c.next_poll_at,
+            ).where(
+                feeds.c.active.is_(True),
+                feeds.c.failing_since.is_not(None),
+                feeds.c.told_broken_at.is_(None),
+                feeds.c.next_poll_at > now,
+            )
+            return list(self._run(question.order_by(feeds.c.failing_since, feeds.c.name)))
+
+    def set_told_broken(self, ids: Sequence[str], now: datetime, *, together: bool) -> None:
+        """Operators were told that these are broken: each by itself, or in one event."""
+        with self.transaction():
+            for part in chunks(ids):
+                question = sa.update(feeds).where(feeds.c.id.in_(part))
+                self._run(question.values(told_broken_at=now, told_together=together))
+
+    def told_together(self, at: datetime) -> list[Row[Any]]:
+        """The feeds that were told of in one event then and are still broken, by name."""
+        with self.transaction():
+            question = sa.select(feeds.c.id, feeds.c.name).where(
+                feeds.c.active.is_(True),
+                feeds.c.told_broken_at == at,
+                feeds.c.told_together.is_(True),
+            )
+            return list(self._run(question.order_by(feeds.c.name)))
+
+    def tell_apart(self, ids: Sequence[str]) -> None:
+        """From now on each of these recovers with a notice of its own."""
+        with self.transaction():
+            for part in chunks(ids):
+                question = sa.update(feeds).where(feeds.c.id.in_(part))
+                self._run(question.values(told_together=False))
+
+    def silent_untold(self, now: datetime) -> list[Row[Any]]:
+        """Feeds that answer well and brought nothing for a day, of which operators were not
+        told."""
+        with self.transaction():
+            question = sa.select(
+                feeds.c.id,
+                feeds.c.name,
+                feeds.c.created_at,
+                feeds.c.last_good_at,
+                feeds.c.last_new_at,
+                feeds.c.rhythm_s,
+                feeds.c.longest_s,
+            ).where(
+                feeds.c.active.is_(True),
+                feeds.c.failures == 0,
+                feeds.c.told_stale_at.is_(None),
+                feeds.c.last_good_at.is_not(None),
+                feeds.c.last_new_at < now - timedelta(days=1),
+            )
+            return list(self._run(question.order_by(feeds.c.name)))
+
+    def set_told_stale(self, ids: Sequence[str], now: datetime) -> None:
+        """Operators were told that these bring nothing any more."""
+        with self.transaction():
+            for part in chunks(ids):
+                question = sa.update(feeds).where(feeds.c.id.in_(part))
+                self._run(question.values(told_stale_at=now, state="stale"))
 
     def feeds(self) -> list[Row[Any]]:
         """Every feed there is a row of, by name."""

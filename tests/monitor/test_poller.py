@@ -261,7 +261,7 @@ def test_a19_a_feed_that_is_gone_is_not_asked_again_and_operators_are_told_once(
             (event,) = await parts.writer(parts.store.events, 10)
         assert event.message == (
             "feed 'one' is gone for good (410) and is not polled any more; "
-            "remove it, or give it its new URL"
+            "remove it, give it its new URL, or try it again with: wirewatch feeds revive one"
         )
 
     run(main)

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.schedule import (
-    CAP,
     NEVER,
     STANDARD_PAUSES,
     Bad,
@@ -23,7 +22,9 @@ from monitor.schedule import (
     period,
     rescheduled,
 )
+from monitor.wishes import Wishes
 
+CAP = timedelta(hours=24)
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 M = timedelta(minutes=1)
 H = timedelta(hours=1)
@@ -61,8 +62,9 @@ def test_a_busy_feed_is_never_polled_more_often_than_every_five_minutes() -> Non
 
 
 def test_the_operators_interval_beats_the_adaptive_one_the_ttl_and_missing_validators() -> None:
-    rhythm = Rhythm(FEED, every=1 * M)
-    after = next_poll(rhythm, Good(validators=False, ttl=6 * H), NOW)
+    wishes = Wishes(ttl=6 * H, sy=6 * H, skip_hours=frozenset(range(24)))
+    rhythm = Rhythm(FEED, every=1 * M, validators=False, wishes=wishes)
+    after = next_poll(rhythm, Good(), NOW)
     assert NOW + 1 * M <= after.at <= NOW + 1.1 * M
     assert after.why == "every 1m"
 
@@ -81,14 +83,14 @@ def test_a_max_age_shorter_than_the_interval_does_not_poll_sooner() -> None:
 
 
 def test_a_feed_without_validators_is_polled_at_most_hourly() -> None:
-    after = next_poll(Rhythm(FEED), Good(known=0, window=10, validators=False), NOW)
+    after = next_poll(Rhythm(FEED, validators=False), Good(known=0, window=10), NOW)
     assert after.at >= NOW + 60 * M
     assert after.why == "no validators, 1h"
 
 
 def test_a_feeds_ttl_only_lengthens() -> None:
-    assert next_poll(Rhythm(FEED), Good(ttl=1 * M), NOW).why == "adaptive 25m"
-    assert next_poll(Rhythm(FEED), Good(ttl=3 * H), NOW).why == "ttl 3h"
+    assert next_poll(Rhythm(FEED, wishes=Wishes(ttl=1 * M)), Good(), NOW).why == "adaptive 25m"
+    assert next_poll(Rhythm(FEED, wishes=Wishes(ttl=3 * H)), Good(), NOW).why == "ttl 3h"
 
 
 def test_failures_back_off_to_a_day() -> None:
@@ -107,14 +109,14 @@ def test_a_feed_of_every_two_days_is_not_polled_daily_because_it_fails() -> None
 
 def test_retry_after_is_never_undercut_and_not_shortened() -> None:
     later = NOW + timedelta(days=9)
-    after = next_poll(Rhythm(FEED, every=1 * M), Bad(1, retry_at=later, rate_limited=True), NOW)
+    after = next_poll(Rhythm(FEED, every=1 * M), Bad(1, status=429, retry_at=later), NOW)
     assert after.at >= later
     assert after.not_before == later
     assert after.why == "Retry-After 2026-12-01 12:00:00 UTC"
 
 
 def test_a_429_without_a_time_is_an_hour() -> None:
-    assert next_poll(Rhythm(FEED, every=1 * M), Bad(1, rate_limited=True), NOW).at >= NOW + H
+    assert next_poll(Rhythm(FEED, every=1 * M), Bad(1, status=429), NOW).at >= NOW + H
 
 
 def test_a_feed_that_is_gone_is_not_polled_again() -> None:
@@ -141,8 +143,10 @@ def test_whatever_fails_no_poll_comes_before_the_interval_or_the_servers_word(
 ) -> None:
     retry_at = NOW + retry if retry else None
     rhythm = Rhythm(FEED, every=every)
-    after = next_poll(rhythm, Bad(failures, retry_at=retry_at, rate_limited=limited), NOW)
-    assert after.at >= NOW + rhythm.base
+    after = next_poll(
+        rhythm, Bad(failures, status=429 if limited else None, retry_at=retry_at), NOW
+    )
+    assert after.at >= NOW + (every or rhythm.interval)
     if retry_at is not None and limited:
         assert after.at >= retry_at
 
