@@ -4,8 +4,9 @@ A *fact* is a number: a literal found in title, summary or content; a literal fo
 a value of a field that is compared whole; a stem. Most terms are one fact. Of others (signs,
 exact letters, windows, NEAR, stems, regexes) a fact is only needed, and the oracle is asked.
 
-A *plan* is a rule's tree over facts. `needs` gives a set of facts one of which must be there
-for a rule to be true; only rules that need something found are evaluated.
+A *clause* is a few facts one of which must be there. Nearly every rule is some clauses, all of
+them true, and some facts of which none may be there; `Plan` says so in plain numbers. Only what
+is not like that (an AND within an OR, ATLEAST, what the oracle decides) is a tree.
 """
 
 from __future__ import annotations
@@ -41,24 +42,36 @@ from rules.stream import letters
 
 # --- plans -----------------------------------------------------------------------------------
 
+Clause = tuple[int, ...]
 
-class Have(NamedTuple):
-    """True where the fact is."""
 
-    fact: int
+class Plan(NamedTuple):
+    """True where of each clause of ``every`` a fact is, none of ``none``, and all of ``rest``."""
 
-    def holds(self, facts: set[int], _reading: Reading) -> bool:
-        return self.fact in facts
+    every: tuple[Clause, ...]
+    none: Clause = ()
+    rest: tuple[Tree, ...] = ()
+
+    def holds(self, facts: set[int], reading: Reading) -> bool:
+        for clause in self.every:
+            if facts.isdisjoint(clause):
+                return False
+        if not facts.isdisjoint(self.none):
+            return False
+        for part in self.rest:  # noqa: SIM110 - a loop takes half the time of all()
+            if not part.holds(facts, reading):
+                return False
+        return True
 
 
 class Some(NamedTuple):
     """True where one of the facts is, or one of the plans is true."""
 
-    facts: frozenset[int]
-    plans: tuple[Plan, ...]
+    facts: Clause
+    plans: tuple[Tree, ...]
 
     def holds(self, facts: set[int], reading: Reading) -> bool:
-        if not self.facts.isdisjoint(facts):
+        if not facts.isdisjoint(self.facts):
             return True
         for plan in self.plans:  # noqa: SIM110 - a loop takes half the time of any()
             if plan.holds(facts, reading):
@@ -66,25 +79,10 @@ class Some(NamedTuple):
         return False
 
 
-class Every(NamedTuple):
-    """True where all facts are and all plans are true."""
-
-    facts: frozenset[int]
-    plans: tuple[Plan, ...]
-
-    def holds(self, facts: set[int], reading: Reading) -> bool:
-        if not self.facts <= facts:
-            return False
-        for plan in self.plans:  # noqa: SIM110 - a loop takes half the time of all()
-            if not plan.holds(facts, reading):
-                return False
-        return True
-
-
 class No(NamedTuple):
     """True where the plan is not."""
 
-    plan: Plan
+    plan: Tree
 
     def holds(self, facts: set[int], reading: Reading) -> bool:
         return not self.plan.holds(facts, reading)
@@ -94,7 +92,7 @@ class AtLeastSome(NamedTuple):
     """True where at least so many plans are."""
 
     least: int
-    plans: tuple[Plan, ...]
+    plans: tuple[Tree, ...]
 
     def holds(self, facts: set[int], reading: Reading) -> bool:
         true = (plan for plan in self.plans if plan.holds(facts, reading))
@@ -102,14 +100,11 @@ class AtLeastSome(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """True where one of each set of facts is, and the oracle says so."""
+    """True where the oracle says so."""
 
-    needed: tuple[frozenset[int], ...]
     node: Node
 
-    def holds(self, facts: set[int], reading: Reading) -> bool:
-        if any(needed.isdisjoint(facts) for needed in self.needed):
-            return False
+    def holds(self, _facts: set[int], reading: Reading) -> bool:
         return holds(self.node, reading)
 
 
@@ -122,20 +117,25 @@ class Unaccented(NamedTuple):
         return words.language(reading.document.lang) != "vi" or holds(self.node, reading)
 
 
-Plan = Have | Some | Every | No | AtLeastSome | Ask | Unaccented
+Tree = Plan | Some | No | AtLeastSome | Ask | Unaccented
+
+_NEVER = Some((), ())
 
 
 # --- facts -----------------------------------------------------------------------------------
 
-NOTHING: frozenset[int] = frozenset()
-_NEVER = Some(NOTHING, ())
+ALWAYS = -1
+"""The fact that is always there."""
+
+NEVER = -2
+"""The fact that never is."""
 
 
 class Facts:
     """Numbers for what is looked for.
 
     ``literals`` has the number of each literal, from 0, which is also the fact that it is found
-    anywhere; all other facts are below 0. ``spaceless`` holds the terms to ask the
+    anywhere; all other facts are below `NEVER`. ``spaceless`` holds the terms to ask the
     oracle about where such a literal is found in a text in which found is not yet there; where
     the term is not there either, the fact is replaced by that in ``found``.
     """
@@ -148,7 +148,21 @@ class Facts:
         self.spaceless: dict[int, Term] = {}
         self.found: dict[int, int] = {}
         self._often: dict[int, float] = {}
-        self._others = 0
+        self._others = NEVER
+        self._codes = _Codes()
+        self._leaves: dict[tuple[int, str], tuple[Leaf, int | Tree]] = {}
+
+    def of(self, leaf: Leaf, fields: tuple[str, ...]) -> int | Tree:
+        """What a leaf is: a fact, or the tree that decides it; the same for the same object."""
+        key = (id(leaf), fields[0])
+        known = self._leaves.get(key)
+        if known is None:
+            known = self._leaves[key] = (leaf, _leaf(leaf, fields, self))
+        return known[1]
+
+    def letters(self, form: str) -> bytes:
+        """A normal form as it stands in a stream."""
+        return form.encode() if form.isascii() else form.translate(self._codes).encode("latin-1")
 
     def literal(self, data: bytes, fields: tuple[str, ...], often: float) -> int:
         """The fact that a literal is found in these fields."""
@@ -185,70 +199,90 @@ class Facts:
             self._often[fact] = often
         return fact
 
-    def often(self, facts: Iterable[int]) -> float:
+    @property
+    def count(self) -> int:
+        """How many facts there are."""
+        return len(self.literals) - self._others
+
+    def often(self, clause: Clause) -> float:
         """In which part of all items one of these is there, guessed."""
-        return math.fsum(self._often[fact] for fact in facts)
+        if len(clause) == 1:
+            return self._often[clause[0]]
+        return sum(map(self._often.__getitem__, clause))
 
     def _other(self) -> int:
         self._others -= 1
         return self._others
 
 
-class Needs(NamedTuple):
-    """One of the facts must be there, which is so ``often``."""
+class _Codes(dict[int, str]):
+    """The bytes of a character in a stream, as characters below 256, found when first asked for."""
 
-    often: float
-    facts: frozenset[int]
+    def __missing__(self, code: int) -> str:
+        found = self[code] = letters(chr(code)).decode("latin-1")
+        return found
 
 
-def needs(plan: Plan, facts: Facts) -> Needs | None:
-    """What a plan needs at least; ``None``: it may be true where nothing is found."""
-    match plan:
-        case Have(fact):
-            return Needs(facts.often((fact,)), frozenset((fact,)))
-        case Every(have, plans):
-            each = [Needs(facts.often((fact,)), frozenset((fact,))) for fact in have]
-            found = [*each, *(need for part in plans if (need := needs(part, facts)))]
-            return min(found, key=_often, default=None)
+def needs(tree: Tree, facts: Facts) -> Clause | None:
+    """What a tree needs at least; ``None``: it may be true where nothing is found."""
+    match tree:
+        case Plan(every):
+            return min(every, key=facts.often, default=None)
         case Some(have, plans):
-            return _together(
-                [Needs(facts.often(have), have), *(needs(part, facts) for part in plans)]
-            )
+            return _together((have, *(needs(part, facts) for part in plans)))
         case AtLeastSome(count, plans):
-            rarest = sorted((needs(part, facts) for part in plans), key=_often)
-            return _together(rarest[: len(plans) - count + 1])
-        case Ask(needed, _):
-            return min((Needs(facts.often(one), one) for one in needed), key=_often, default=None)
-        case No() | Unaccented():
+            each = [needs(part, facts) for part in plans]
+            each.sort(key=lambda need: math.inf if need is None else facts.often(need))
+            return _together(each[: len(plans) - count + 1])
+        case No() | Ask() | Unaccented():
             return None
 
 
-def is_enough(plan: Plan) -> bool:
-    """Is the plan true as soon as one of the facts that it needs is there?"""
-    match plan:
-        case Have():
-            return True
-        case Some(_, plans):
-            return not plans
-        case Every(have, plans):
-            return len(have) == 1 and not plans
-        case _:
-            return False
-
-
-def _often(need: Needs | None) -> float:
-    return math.inf if need is None else need.often
-
-
-def _together(parts: Iterable[Needs | None]) -> Needs | None:
+def _together(parts: Iterable[Clause | None]) -> Clause | None:
     """What is needed where any of the parts will do."""
-    often, facts = 0.0, set[int]()
+    needed: dict[int, None] = {}
     for part in parts:
         if part is None:
             return None
-        often += part.often
-        facts |= part.facts
-    return Needs(often, frozenset(facts))
+        needed.update(dict.fromkeys(part))
+    return tuple(needed)
+
+
+_MOST_PAIRS = 16
+
+
+class Leads(NamedTuple):
+    """How facts lead to a rule: where one of ``first`` is, one of ``second`` and ``never`` not,
+    and the plan that is ``left`` holds, if there is one."""
+
+    first: Clause
+    second: Clause
+    never: int
+    left: Plan | None
+
+
+def leads(plan: Plan, facts: Facts) -> Leads:
+    """What leads to a rule: its rarest clause, guarded by another.
+
+    Each fact of the first stands with each of the second in a table, so there may not be many.
+    """
+    first, second, every = _rarest(plan.every, facts)
+    never, none = NEVER, plan.none
+    if len(none) == 1:
+        never, none = none[0], ()
+    left = Plan(every, none, plan.rest)
+    return Leads(first, second, never, left if any(left) or not plan.every else None)
+
+
+def _rarest(every: tuple[Clause, ...], facts: Facts) -> tuple[Clause, Clause, tuple[Clause, ...]]:
+    """The rarest clause, the next that may guard it, and the others."""
+    if len(every) <= 1:
+        return every[0] if every else (ALWAYS,), (ALWAYS,), ()
+    first, *others = sorted(every, key=facts.often)
+    for index, second in enumerate(others):
+        if len(first) * len(second) <= _MOST_PAIRS:
+            return first, second, (*others[:index], *others[index + 1 :])
+    return first, (ALWAYS,), tuple(others)
 
 
 # --- from trees to plans ---------------------------------------------------------------------
@@ -256,86 +290,121 @@ def _together(parts: Iterable[Needs | None]) -> Needs | None:
 
 def plan_of(node: Node, facts: Facts) -> Plan:
     """A tree as a plan; what it looks for gets its facts."""
+    every: list[Clause] = []
+    none: list[int] = []
+    rest: list[Tree] = []
+    for part in node.children if isinstance(node, And) else (node,):
+        some = _any_of(part, facts)
+        if some is not None:
+            every.append(some)
+        elif isinstance(part, Not) and (some := _any_of(part.child, facts)) is not None:
+            none += some
+        else:
+            _take(_tree(part, facts), facts, every, none, rest)
+    if len(rest) > 1:
+        rest.sort(key=_is_dear)
+    return Plan(tuple(every), tuple(none), tuple(rest))
+
+
+def _take(tree: Tree, facts: Facts, every: list[Clause], none: list[int], rest: list[Tree]) -> None:
+    """Add a tree to those that all must be true."""
+    if isinstance(tree, Plan):
+        every += tree.every
+        none += tree.none
+        rest += tree.rest
+        return
+    need = needs(tree, facts)
+    if need is not None:
+        every.append(need)
+    rest.append(tree)
+
+
+def _any_of(node: Node, facts: Facts) -> Clause | None:
+    """The facts one of which decides the node; ``None``: something else decides it."""
+    if isinstance(node, Term):
+        fact = facts.of(node.leaf, node.fields)
+        return (fact,) if isinstance(fact, int) else None
+    found: list[int] = []
+    if isinstance(node, Or):
+        for part in node.children:
+            some = _any_of(part, facts)
+            if some is None:
+                return None
+            found += some
+        return tuple(found)
+    if isinstance(node, Group):
+        for leaf in node.leaves:
+            fact = facts.of(leaf, node.fields)
+            if not isinstance(fact, int):
+                return None
+            found.append(fact)
+        return tuple(found)
+    return None
+
+
+def _tree(node: Node, facts: Facts) -> Tree:
     match node:
         case Term():
-            return _leaf(node.leaf, node.fields, facts)
+            return _as_tree(facts.of(node.leaf, node.fields))
         case Group():
-            return _some([_leaf(leaf, node.fields, facts) for leaf in node.leaves])
-        case Near():
-            sides = (_one_of(node.left, facts), _one_of(node.right, facts))
-            return Ask(tuple(side for side in sides if side is not None), node)
-        case Not():
-            return No(plan_of(node.child, facts))
-        case And():
-            return _every([plan_of(child, facts) for child in node.children])
+            return _some([_as_tree(facts.of(leaf, node.fields)) for leaf in node.leaves])
         case Or():
-            return _some([plan_of(child, facts) for child in node.children])
+            return _some([_tree(child, facts) for child in node.children])
+        case And():
+            return plan_of(node, facts)
+        case Not():
+            return No(_tree(node.child, facts))
         case AtLeast():
-            return AtLeastSome(node.count, tuple(plan_of(child, facts) for child in node.children))
+            return AtLeastSome(node.count, tuple(_tree(child, facts) for child in node.children))
+        case Near():
+            sides = (needs(_tree(side, facts), facts) for side in (node.left, node.right))
+            return Plan(tuple(side for side in sides if side is not None), (), (Ask(node),))
 
 
-def _some(plans: list[Plan]) -> Plan:
-    have, left = set[int](), list[Plan]()
-    for plan in plans:
-        if isinstance(plan, Have):
-            have.add(plan.fact)
-        elif isinstance(plan, Some):
-            have |= plan.facts
-            left += plan.plans
+def _as_tree(leaf: int | Tree) -> Tree:
+    return Some((leaf,), ()) if isinstance(leaf, int) else leaf
+
+
+def _some(trees: list[Tree]) -> Some:
+    have: dict[int, None] = {}
+    left: list[Tree] = []
+    for tree in trees:
+        if isinstance(tree, Some):
+            have.update(dict.fromkeys(tree.facts))
+            left += tree.plans
         else:
-            left.append(plan)
-    return Some(frozenset(have), tuple(left))
-
-
-def _every(plans: list[Plan]) -> Plan:
-    have, left = set[int](), list[Plan]()
-    for plan in plans:
-        if isinstance(plan, Have):
-            have.add(plan.fact)
-        elif isinstance(plan, Every):
-            have |= plan.facts
-            left += plan.plans
-        else:
-            left.append(plan)
+            left.append(tree)
     left.sort(key=_is_dear)
-    return Every(frozenset(have), tuple(left))
+    return Some(tuple(have), tuple(left))
 
 
-def _is_dear(plan: Plan) -> bool:
+def _is_dear(tree: Tree) -> bool:
     """May the oracle have to be asked?"""
-    match plan:
+    match tree:
         case Ask() | Unaccented():
             return True
         case No(part):
             return _is_dear(part)
-        case Every(_, plans) | Some(_, plans) | AtLeastSome(_, plans):
+        case Plan(_, _, plans) | Some(_, plans) | AtLeastSome(_, plans):
             return any(map(_is_dear, plans))
-        case _:
-            return False
 
 
-def _one_of(node: Node, facts: Facts) -> frozenset[int] | None:
-    """Facts one of which is there where a place of the operand is; ``None``: nothing is needed."""
-    need = needs(plan_of(node, facts), facts)
-    return None if need is None else need.facts
-
-
-def _leaf(leaf: Leaf, fields: tuple[str, ...], facts: Facts) -> Plan:
+def _leaf(leaf: Leaf, fields: tuple[str, ...], facts: Facts) -> int | Tree:
     name = fields[0]
     if name in WHOLE:
-        return Have(facts.value(name, leaf)) if isinstance(leaf, Whole | Pattern) else _NEVER
+        return facts.value(name, leaf) if isinstance(leaf, Whole | Pattern) else _NEVER
     if isinstance(leaf, Phrase) and _is_one_plain_word(leaf):
         word = leaf.words[0]
-        return Have(facts.literal(_bordered(word), fields, _word_often(word)))
+        return facts.literal(_bordered(word, facts), fields, _word_often(word))
     term = Term(leaf, fields)
     match leaf:
         case Phrase():
             return _phrase(leaf, term, facts)
         case Window():
             there = (word for part in leaf.parts for word in part.words)
-            return Ask(_all_there(there, fields, facts), term)
+            return Plan(_all_there(there, fields, facts), (), (Ask(term),))
         case Pattern():
-            return Ask((), term)
+            return Plan((), (), (Ask(term),))
         case Whole():
             return _NEVER
 
@@ -348,9 +417,9 @@ def _is_one_plain_word(phrase: Phrase) -> bool:
     return word.compare == "normal" and not word.accents and not words.is_spaceless(word.surface)
 
 
-def _bordered(word: Word) -> bytes:
+def _bordered(word: Word, facts: Facts) -> bytes:
     """A word with a space where it ends."""
-    data = letters(word.normal)
+    data = facts.letters(word.normal)
     match word.how:
         case "is":
             return b" %b " % data
@@ -362,25 +431,23 @@ def _bordered(word: Word) -> bytes:
             return data
 
 
-def _all_there(
-    there: Iterable[Word], fields: tuple[str, ...], facts: Facts
-) -> tuple[frozenset[int], ...]:
+def _all_there(there: Iterable[Word], fields: tuple[str, ...], facts: Facts) -> tuple[Clause, ...]:
     return tuple(dict.fromkeys(_there(word, fields, facts) for word in there))
 
 
-def _phrase(phrase: Phrase, term: Term, facts: Facts) -> Plan:
-    data = _literal(phrase)
+def _phrase(phrase: Phrase, term: Term, facts: Facts) -> int | Tree:
+    data = _literal(phrase, facts)
     if data is None:
-        return Ask(_all_there(phrase.words, term.fields, facts), term)
+        return Plan(_all_there(phrase.words, term.fields, facts), (), (Ask(term),))
     fact = facts.literal(data, term.fields, _phrase_often(phrase))
     if words.is_spaceless(phrase.words[0].surface):
         facts.spaceless[fact] = term
     if any(word.accents for word in phrase.words):
-        return Every(frozenset((fact,)), (Unaccented(term),))
-    return Have(fact)
+        return Plan(((fact,),), (), (Unaccented(term),))
+    return fact
 
 
-def _literal(phrase: Phrase) -> bytes | None:
+def _literal(phrase: Phrase, facts: Facts) -> bytes | None:
     """Bytes that are in a stream exactly where the phrase is; ``None`` if there are none."""
     if phrase.head or phrase.tail:
         return None
@@ -396,8 +463,8 @@ def _literal(phrase: Phrase) -> bytes | None:
         if not bound or (index < last and phrase.gaps[index] != gap):
             return None
     if spaceless[0]:
-        return b"".join(letters(word.normal) for word in phrase.words)
-    data = b" ".join(letters(word.normal) for word in phrase.words)
+        return b"".join(facts.letters(word.normal) for word in phrase.words)
+    data = b" ".join(facts.letters(word.normal) for word in phrase.words)
     before = b" " if phrase.words[0].how in ("is", "begins") else b""
     after = b" " if phrase.words[-1].how in ("is", "ends") else b""
     return before + data + after
@@ -410,16 +477,16 @@ def _is_bound(word: Word, index: int, last: int) -> bool:
     )
 
 
-def _there(word: Word, fields: tuple[str, ...], facts: Facts) -> frozenset[int]:
+def _there(word: Word, fields: tuple[str, ...], facts: Facts) -> Clause:
     """Facts one of which is there where the word is."""
     spaceless = words.is_spaceless(word.surface)
-    data = letters(word.normal) if spaceless else _bordered(word)
+    data = facts.letters(word.normal) if spaceless else _bordered(word, facts)
     often = _word_often(word)
     fact = facts.literal(data, fields, often)
-    there = {fact, facts.found_only(fact)} if spaceless else {fact}
+    there = (fact, facts.found_only(fact)) if spaceless else (fact,)
     if word.compare == "stem":
-        there.add(facts.stem(word.surface, 3 * often))
-    return frozenset(there)
+        there = (*there, facts.stem(word.surface, 3 * often))
+    return there
 
 
 def _phrase_often(phrase: Phrase) -> float:

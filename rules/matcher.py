@@ -11,15 +11,17 @@ size are joined, so there are never many.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from operator import itemgetter
 from typing import Any
 
 import ahocorasick_rs
 
 from rules import text as words
-from rules.compiled import Facts, Plan, is_enough, needs, plan_of
+from rules.compiled import ALWAYS, Facts, Plan, leads, plan_of
 from rules.document import Document
 from rules.expression import (
     ANYWHERE,
@@ -33,6 +35,7 @@ from rules.expression import (
 )
 from rules.stream import BORDER, Stream, join, stream
 
+_MANY = 96  # numbers in a row; where there are more, they are kept by their second fact
 _JOINED_WHEN = 4  # a segment is joined with the one before when that is not so many times larger
 _LONG_VALUE = 256  # longer ones are not remembered, so that the memo is bounded in bytes too
 _FARTHER = ("author", "url", "source")
@@ -61,7 +64,7 @@ class Item:
         """Title, summary and content."""
         if self._stream is None:
             document = self.document
-            self._stream = stream(join((document.title, document.summary, document.content)))
+            self._stream = _stream_of(document.title, document.summary, document.content)
         return self._stream
 
     @property
@@ -69,35 +72,68 @@ class Item:
         """The other fields of words."""
         if self._farther is None:
             document = self.document
-            self._farther = stream(join((document.author, document.url, document.source)))
+            self._farther = _stream_of(document.author, document.url, document.source)
         return self._farther
 
 
-class Segment:
-    """Some rules compiled; ``always`` are those that must be evaluated on every item."""
+def _stream_of(first: str, second: str, third: str) -> Stream:
+    """Three fields in one stream; empty ones at the end need no border."""
+    return stream(
+        join((first, second, third) if third else (first, second) if second else (first,))
+    )
 
-    def __init__(self, rules: Mapping[str, tuple[int, Node]]) -> None:
+
+class Segment:
+    """Some rules compiled, in flat tables of numbers.
+
+    ``_leads`` holds a row for each fact: how many numbers follow, then three by three a second
+    fact that must be there, a third that may not be, and a *code*: the index of the rule that is
+    true then, or ``~number`` of the one of ``_plans`` that has to be looked at. ``_row`` says
+    where the row of a fact begins, 0 for none; facts below 0 count from its end, as indexes do.
+    ``_many`` has the facts that lead to many rules. ``always`` are the rules that must be
+    evaluated on every item.
+    """
+
+    def __init__(self, names: Iterable[str], numbers: Sequence[int], nodes: Iterable[Node]) -> None:
         """Compile rules, each with its number: matches come in the order of the numbers."""
         facts = Facts()
-        self.names = tuple(rules)
-        self.numbers = tuple(number for number, _ in rules.values())
-        self._nodes = tuple(node for _, node in rules.values())
-        self.index = {name: index for index, name in enumerate(rules)}
-        self._plans: list[Plan] = []
-        self._postings: dict[int, list[int]] = {}
-        self._enough: dict[int, list[int]] = {}
-        always: list[int] = []
-        for index, (_, node) in enumerate(rules.values()):
-            plan = plan_of(node, facts)
-            need = needs(plan, facts)
-            self._plans.append(plan)
-            if need is None:
-                always.append(index)
-            postings = self._enough if is_enough(plan) else self._postings
-            for fact in need.facts if need else ():
-                postings.setdefault(fact, []).append(index)
-        self.always = tuple(always)
+        self.names = tuple(names)
+        self.numbers = numbers
+        self._nodes = tuple(nodes)
+        self._plans: list[tuple[int, Plan]] = []
+        rows: dict[int, list[int]] = {}
+        for index, node in enumerate(self._nodes):
+            first, second, never, left = leads(plan_of(node, facts), facts)
+            code = index
+            if left is not None:
+                code = ~len(self._plans)
+                self._plans.append((index, left))
+            for fact in first:
+                row = rows.get(fact)
+                if row is None:
+                    row = rows[fact] = []
+                for guard in second:
+                    row += (guard, never, code)
+        self.always = tuple(self._plans[~code][0] for code in rows.get(ALWAYS, ())[2::3])
+        self._keep_rows(rows, facts)
         self._keep(facts)
+
+    def _keep_rows(self, rows: dict[int, list[int]], facts: Facts) -> None:
+        self._row = array("i", bytes(4 * facts.count))
+        self._leads = array("i", (0,))
+        self._many: dict[int, dict[int, tuple[int, ...]]] = {}
+        for fact, row in rows.items():
+            if len(row) > _MANY:
+                self._many[fact] = _by_guard(row)
+            else:
+                self._row[fact] = len(self._leads)
+                self._leads.append(len(row))
+                self._leads.extend(row)
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Where each rule stands; only a change of rules asks."""
+        return {name: index for index, name in enumerate(self.names)}
 
     def _keep(self, facts: Facts) -> None:
         self._automaton: Any = ahocorasick_rs.BytesAhoCorasick(
@@ -119,31 +155,54 @@ class Segment:
     def __len__(self) -> int:
         return len(self.names)
 
-    def rules(self, struck: frozenset[int]) -> Iterator[tuple[str, tuple[int, Node]]]:
+    def rules(self, struck: frozenset[int]) -> Iterator[tuple[str, int, Node]]:
         """The rules it was made from, but for those struck out."""
         for index, name in enumerate(self.names):
             if index not in struck:
-                yield name, (self.numbers[index], self._nodes[index])
+                yield name, self.numbers[index], self._nodes[index]
 
     def match(self, item: Item, struck: frozenset[int]) -> list[int]:
         """The rules that are true of the item, in order, but for those struck out."""
         facts = self._facts(item)
-        found: set[int] = set()
-        for fact in facts & self._enough.keys():
-            found.update(self._enough[fact])
-        candidates = set(self.always)
-        for fact in facts & self._postings.keys():
-            candidates.update(self._postings[fact])
-        if candidates:
+        codes = self._codes(facts)
+        asked = [code for code in codes if code < 0]
+        if asked:
+            codes.difference_update(asked)
             plans, reading = self._plans, item.reading
-            found.update(index for index in candidates if plans[index].holds(facts, reading))
-        return sorted(found - struck)
+            for code in asked:
+                index, plan = plans[~code]
+                if plan.holds(facts, reading):
+                    codes.add(index)
+        return sorted(codes - struck if struck else codes)
+
+    def _codes(self, facts: set[int]) -> set[int]:
+        """What the facts lead to."""
+        codes = set[int]()
+        rows, leads = self._row, self._leads
+        for fact in facts:
+            row = rows[fact]
+            if row:
+                numbers = iter(leads[row + 1 : row + 1 + leads[row]])
+                for guard, never, code in zip(numbers, numbers, numbers, strict=False):
+                    if guard in facts and never not in facts:
+                        codes.add(code)
+        for fact in facts & self._many.keys():
+            by_guard = self._many[fact]
+            for guard in by_guard.keys() & facts:
+                numbers = iter(by_guard[guard])
+                codes.update(
+                    code
+                    for never, code in zip(numbers, numbers, strict=False)
+                    if never not in facts
+                )
+        return codes
 
     def _facts(self, item: Item) -> set[int]:
         """Everything that is there of what the rules look for."""
         data, found_is_there = item.stream
         found = self._automaton.find_matches_as_indexes(data, overlapping=True)
         facts = {one[0] for one in found}
+        facts.add(ALWAYS)
         if not self._in_field.keys().isdisjoint(facts):
             facts.update(self._fielded(found, data, ANYWHERE))
         if self._farther:
@@ -164,8 +223,7 @@ class Segment:
     def _fielded(
         self, found: Iterable[tuple[int, int, int]], data: bytes, fields: tuple[str, ...]
     ) -> Iterator[int]:
-        first = data.index(BORDER)
-        second = data.index(BORDER, first + 1)
+        first, second = _borders(data)
         for literal, start, _ in found:
             by_field = self._in_field.get(literal)
             if by_field:
@@ -212,6 +270,21 @@ class Segment:
         return found
 
 
+def _by_guard(row: list[int]) -> dict[int, tuple[int, ...]]:
+    """The numbers of a row by the second fact."""
+    found: dict[int, list[int]] = {}
+    for at in range(0, len(row), 3):
+        found.setdefault(row[at], []).extend(row[at + 1 : at + 3])
+    return {guard: tuple(numbers) for guard, numbers in found.items()}
+
+
+def _borders(data: bytes) -> tuple[int, int]:
+    """Where the first and the second field of a stream end."""
+    first = data.find(BORDER)
+    second = data.find(BORDER, first + 1) if first >= 0 else -1
+    return (first if first >= 0 else len(data)), (second if second >= 0 else len(data))
+
+
 @dataclass(frozen=True, slots=True)
 class Matcher:
     """Segments, oldest first, and of each the rules struck out. It never changes."""
@@ -223,8 +296,8 @@ class Matcher:
     @classmethod
     def of(cls, trees: Mapping[str, Node]) -> Matcher:
         """Compile rules; matches come in this order."""
-        rules = {name: (number, node) for number, (name, node) in enumerate(trees.items())}
-        return cls((Segment(rules),), (frozenset(),), len(rules))
+        count = len(trees)
+        return cls((Segment(trees, range(count), trees.values()),), (frozenset(),), count)
 
     def match(self, item: Item) -> list[str]:
         """The names of the rules that are true of the item."""
@@ -253,11 +326,11 @@ class Matcher:
 
         A changed rule keeps its place, one that was removed as well comes last.
         """
-        rules: dict[str, tuple[int, Node]] = {}
+        places: list[int] = []
         numbers = self.numbers
-        for name, node in changed.items():
+        for name in changed:
             known = None if name in removed else self._number(name)
-            rules[name] = (numbers if known is None else known, node)
+            places.append(numbers if known is None else known)
             numbers += known is None
         gone = {*changed, *removed}
         struck = tuple(
@@ -265,8 +338,8 @@ class Matcher:
             for segment, old in zip(self.segments, self.struck, strict=True)
         )
         segments = list(zip(self.segments, struck, strict=True))
-        if rules:
-            segments.append((Segment(rules), frozenset()))
+        if changed:
+            segments.append((Segment(changed, places, changed.values()), frozenset()))
         joined = _joined(segments)
         return Matcher(tuple(one for one, _ in joined), tuple(out for _, out in joined), numbers)
 
@@ -284,11 +357,10 @@ _Segments = list[tuple[Segment, frozenset[int]]]
 def _joined(segments: _Segments) -> _Segments:
     """The segments with the last joined to the one before while they are of like size."""
     while len(segments) > 1 and _live(segments[-2]) < _JOINED_WHEN * _live(segments[-1]):
-        rules: dict[str, tuple[int, Node]] = {}
-        for segment, struck in segments[-2:]:
-            rules.update(segment.rules(struck))
-        in_order = dict(sorted(rules.items(), key=lambda rule: rule[1][0]))
-        segments = [*segments[:-2], (Segment(in_order), frozenset())]
+        rules = [rule for segment, struck in segments[-2:] for rule in segment.rules(struck)]
+        rules.sort(key=itemgetter(1))
+        names, numbers, nodes = zip(*rules, strict=True) if rules else ((), (), ())
+        segments = [*segments[:-2], (Segment(names, numbers, nodes), frozenset())]
     return segments
 
 

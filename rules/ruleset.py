@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from itertools import repeat
 
 from rules.document import Document, Span
 from rules.errors import Mistake, RuleErrors
@@ -18,15 +18,20 @@ from rules.parser import Expression, parse
 class Match:
     """A rule is true of a document: its name, and the spans that made it true."""
 
-    def __init__(self, rule: str, expression: Expression, reading: Reading) -> None:
-        self.rule = rule
-        self._expression = expression
-        self._reading = reading
+    __slots__ = ("_expressions", "_reading", "_spans", "rule")
 
-    @cached_property
+    def __init__(self, rule: str, expressions: Mapping[str, Expression], reading: Reading) -> None:
+        self.rule = rule
+        self._expressions = expressions
+        self._reading = reading
+        self._spans: tuple[Span, ...] | None = None
+
+    @property
     def spans(self) -> tuple[Span, ...]:
         """The words that made it true, in reading order; found when first asked for."""
-        return spans(self._expression.root, self._reading)
+        if self._spans is None:
+            self._spans = spans(self._expressions[self.rule].root, self._reading)
+        return self._spans
 
     def __repr__(self) -> str:
         return f"Match({self.rule!r}, {self.spans!r})"
@@ -71,9 +76,8 @@ class RuleSet:
     def match(self, document: Document) -> tuple[Match, ...]:
         """The rules that are true of the document, in the order they were given."""
         item = Item(document)
-        return tuple(
-            Match(name, self._expressions[name], item.reading) for name in self._matcher.match(item)
-        )
+        names = self._matcher.match(item)
+        return tuple(map(Match, names, repeat(self._expressions), repeat(item.reading)))
 
     @property
     def always(self) -> tuple[str, ...]:
@@ -177,6 +181,6 @@ def evaluate(
         RuleErrors: with every mistake.
     """
     groups = read_groups({name: tuple(entries) for name, entries in (terms or {}).items()})
-    read = _compile({"": expression}, groups)[""]
+    read = _compile({"": expression}, groups)
     reading = Reading(document)
-    return Match("", read, reading) if holds(read.root, reading) else None
+    return Match("", read, reading) if holds(read[""].root, reading) else None
