@@ -7,21 +7,19 @@ crash after it costs nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
-from sqlalchemy.engine import Row
-
-import alerts
-import rules
-from monitor.config import Config, RuleConfig
+from monitor.breaker import HOLD, judge
+from monitor.config import Config
 from monitor.fetch import FetchFailed
+from monitor.hits import HitFinder
 from monitor.identity import text_hash
-from monitor.ids import new_id
+from monitor.notices import tell
+from monitor.outbox import Outbox, held_digests, outbox_of
 from monitor.parse import Item, NotAFeed, Parsed, ParseFailed
+from monitor.recognition import Entry, Recognised, recognise
 from monitor.settle import (
     Poll,
     Recorded,
@@ -31,21 +29,9 @@ from monitor.settle import (
     record_unchanged,
     settle_good,
 )
-from monitor.store import KnownItem, NewDelivery, Store, tags_text
-from monitor.translate import document_of, hit_of
+from monitor.store import KnownItem, Store, tags_text
 
 _SEEN_AGAIN_EVERY = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """An item with the hits it makes now. ``untold`` says why nobody is told, else is empty."""
-
-    item: Item
-    item_id: str
-    matches: tuple[rules.Match, ...]
-    untold: str
-    first_seen: datetime
 
 
 def record(store: Store, poll: Poll, config: Config, now: datetime) -> Recorded:
@@ -65,111 +51,78 @@ def _record_items(
     store: Store, poll: Poll, parsed: Parsed, config: Config, now: datetime
 ) -> Recorded:
     row = poll.row
-    known = store.known_items(row.id, [item.key for item in parsed.items])
-    new = [item for item in parsed.items if item.key not in known]
-    edited = [
-        item
-        for item in parsed.items
-        if item.key in known and known[item.key].text_hash != text_hash(item)
-    ]
-    found = [_new_found(item, poll, config, now) for item in new]
-    found += _edited_found(store, edited, known, poll, config, now)
-    settled = after_items(poll, parsed, known, now)
-    hits, queued = _told(found, poll, config, now)
+    seen = recognise(store, row, parsed.items, now)
+    republished = row.baselined_at is not None and judge(seen.window) == "republished"
+    already = store.hits_on({entry.item_id for entry in seen.entries if entry.old})
+    finder = HitFinder(poll, config, already, now, republished=republished)
+    outbox = outbox_of(finder.all(seen.entries), poll, config, now)
+    settled = after_items(poll, parsed, seen.known_keys, now, republished=republished)
     with store.transaction():
-        _add_items(store, found[: len(new)], row.id, now)
-        for item in edited:
-            store.edit_item(known[item.key].item_id, _texts(item) | {"edited_at": now})
-        store.see_again(row.id, _to_see_again(known, now), now)
-        store.add_hits(hits)
-        store.queue(queued, now)
+        _write_items(store, seen.entries, row.id, now)
+        store.see_again(row.id, _to_see_again(seen.known, now), now)
+        store.add_hits(outbox.hits)
+        for hit_id, values in outbox.told:
+            store.tell_hit(hit_id, values)
+        store.queue(outbox.queued, now)
+        if outbox.held:
+            _hold(store, poll, config, outbox, seen, now)
         settle_good(store, settled, config, now)
     return Recorded(
         outcome="ok",
         next=settled.next,
         items=len(parsed.items),
-        new=len(new),
-        edited=len(edited),
-        hits=len(hits),
-        queued=len(queued),
+        new=_count(seen, "new"),
+        again=_count(seen, "again") + _count(seen, "twin"),
+        edited=_count(seen, "edited"),
+        hits=outbox.count,
+        held=outbox.held_count,
+        queued=len(outbox.queued),
         error=parsed.bozo,
     )
 
 
-def _new_found(item: Item, poll: Poll, config: Config, now: datetime) -> _Found:
-    matches = _matches(item, poll, config, now)
-    return _Found(item, new_id(), matches, _untold(item, poll, now), now)
+def _count(seen: Recognised, how: str) -> int:
+    return sum(entry.how == how for entry in seen.entries)
 
 
-def _matches(item: Item, poll: Poll, config: Config, now: datetime) -> tuple[rules.Match, ...]:
-    found = config.ruleset.match(document_of(item, poll.feeds))
-    return tuple(match for match in found if _in_force(config.rules[match.rule], now))
-
-
-def _in_force(rule: RuleConfig, now: datetime) -> bool:
-    return rule.until is None or now < rule.until
-
-
-def _untold(item: Item, poll: Poll, now: datetime) -> str:
-    feed = poll.feeds[0]
-    if feed.max_age is not None and item.published and item.published < now - feed.max_age:
-        return "max_age"
-    if poll.row.baselined_at is not None or feed.first_poll == "alert":
-        return ""
-    if item.published is None:
-        return "baseline"
-    if isinstance(feed.first_poll, timedelta):
-        return "" if item.published >= now - feed.first_poll else "baseline"
-    since = poll.row.last_good_at  # of a first poll that was cut: what came after it is news
-    return "" if since is not None and item.published > since else "baseline"
-
-
-def _edited_found(
-    store: Store,
-    edited: Sequence[Item],
-    known: Mapping[str, KnownItem],
-    poll: Poll,
-    config: Config,
-    now: datetime,
-) -> list[_Found]:
-    """An edited item is the same item; a rule that its new text matches and its old text did not
-    is a hit."""
-    if not edited:
-        return []
-    ids = [known[item.key].item_id for item in edited]
-    old = store.items(ids)
-    already = store.rules_hit(ids)
-    found = []
-    for item in edited:
-        item_id = known[item.key].item_id
-        before = _old_item(old[item_id], item)
-        had = {match.rule for match in _matches(before, poll, config, now)}
-        matches = tuple(
-            match
-            for match in _matches(item, poll, config, now)
-            if match.rule not in had and (item_id, match.rule) not in already
-        )
-        found.append(
-            _Found(item, item_id, matches, _untold(item, poll, now), old[item_id].first_seen_at)
-        )
-    return found
-
-
-def _old_item(row: Row[Any], item: Item) -> Item:
-    return replace(
-        item,
-        title=row.title,
-        url=row.url,
-        summary=row.summary,
-        content=row.content,
-        author=row.author,
-        tags=tuple(json.loads(row.tags)),
-        lang=row.lang,
-        source=row.source,
+def _write_items(store: Store, entries: Sequence[Entry], feed_id: str, now: datetime) -> None:
+    """The items that are new or changed, and where all of them were seen."""
+    store.add_items(
+        [
+            {"id": e.item_id, "feed_id": feed_id, "first_seen_at": now, **_texts(e)}
+            for e in entries
+            if e.how == "new"
+        ]
     )
+    for entry in entries:
+        if entry.old is not None and entry.old.feed_id == feed_id:
+            edited = {"edited_at": now} if _is_edited(entry) else {}
+            store.edit_item(entry.item_id, _texts(entry) | edited)
+        if entry.how == "edited":
+            store.edit_sighting(feed_id, entry.item.key, text_hash(entry.item))
+        elif entry.reused:
+            store.put_aside(feed_id, entry.item.key, entry.reused)
+    store.add_sightings([_sighting(e, feed_id, now) for e in entries if e.how != "edited"])
 
 
-def _texts(item: Item) -> dict[str, Any]:
+def _is_edited(entry: Entry) -> bool:
+    return entry.old is not None and entry.old.text_hash != text_hash(entry.item)
+
+
+def _sighting(entry: Entry, feed_id: str, now: datetime) -> dict[str, Any]:
+    return {
+        "feed_id": feed_id,
+        "key": entry.item.key,
+        "key_version": entry.item.key_version,
+        "item_id": entry.item_id,
+        "first_seen_at": now,
+        "last_seen_at": now,
+        "text_hash": text_hash(entry.item),
+    }
+
+
+def _texts(entry: Entry) -> dict[str, Any]:
+    item: Item = entry.item
     return {
         "title": item.title,
         "url": item.url,
@@ -181,92 +134,33 @@ def _texts(item: Item) -> dict[str, Any]:
         "lang": item.lang,
         "published_at": item.published,
         "text_hash": text_hash(item),
+        "canonical": entry.marks.canonical,
+        "title_key": entry.marks.title_key,
     }
-
-
-def _add_items(store: Store, found: Sequence[_Found], feed_id: str, now: datetime) -> None:
-    store.add_items(
-        [
-            {"id": f.item_id, "feed_id": feed_id, "first_seen_at": now, **_texts(f.item)}
-            for f in found
-        ]
-    )
-    store.add_sightings(
-        [
-            {
-                "feed_id": feed_id,
-                "key": f.item.key,
-                "key_version": f.item.key_version,
-                "item_id": f.item_id,
-                "first_seen_at": now,
-                "last_seen_at": now,
-            }
-            for f in found
-        ]
-    )
 
 
 def _to_see_again(known: Mapping[str, KnownItem], now: datetime) -> list[str]:
     return [key for key, seen in known.items() if seen.last_seen_at < now - _SEEN_AGAIN_EVERY]
 
 
-def _told(
-    found: Sequence[_Found], poll: Poll, config: Config, now: datetime
-) -> tuple[list[dict[str, Any]], list[NewDelivery]]:
-    """The hits to store, and an alert for each channel of each rule. Made before the transaction:
-    ten thousand hits take seconds, for which nobody else could write."""
-    hits: list[dict[str, Any]] = []
-    queued: list[NewDelivery] = []
-    for f in found:
-        for match in f.matches:
-            rule = config.rules[match.rule]
-            hit = hit_of(
-                match,
-                f.item,
-                rule,
-                poll.feeds[0].name,
-                hit_id=new_id(),
-                item_id=f.item_id,
-                first_seen=f.first_seen,
-            )
-            hits.append(_hit_row(hit, f, poll.row.id, now))
-            if not f.untold:
-                queued += _deliveries(hit, rule, config, now)
-    return hits, queued
-
-
-def _hit_row(hit: alerts.Hit, found: _Found, feed_id: str, now: datetime) -> dict[str, Any]:
-    body = alerts.Alert(id=hit.id, at=now, body=hit).payload()["data"]["match"]
-    return {
-        "id": hit.id,
-        "item_id": found.item_id,
-        "feed_id": feed_id,
-        "rule": hit.rule.name,
-        "severity": hit.rule.severity,
-        "match": json.dumps(body, ensure_ascii=False),
-        "untold": found.untold,
-        "at": now,
-    }
-
-
-def _deliveries(
-    hit: alerts.Hit, rule: RuleConfig, config: Config, now: datetime
-) -> list[NewDelivery]:
-    new = []
-    for channel in rule.send:
-        if not config.channels[channel].enabled:
-            continue
-        delivery_id = new_id()
-        alert = alerts.Alert(id=delivery_id, at=now, body=hit)
-        new.append(
-            NewDelivery(
-                id=delivery_id,
-                channel=channel,
-                kind="hit",
-                rule=rule.name,
-                title=hit.item.title,
-                alert=alert.to_json(),
-                hit_ids=(hit.id,),
-            )
-        )
-    return new
+def _hold(
+    store: Store, poll: Poll, config: Config, outbox: Outbox, seen: Recognised, now: datetime
+) -> None:
+    """Keep back what a republished window hits, and tell the operator what to type."""
+    row, name = poll.row, poll.feeds[0].name
+    waiting = store.held_deliveries(row.id)
+    until = min((held.due_at for held in waiting), default=now + HOLD)
+    new, longer = held_digests(outbox, waiting, config, held_by=row.id, until=until, now=now)
+    store.queue(new, now)
+    for delivery in longer:
+        store.extend_held(delivery)
+    store.hold_feed(row.id, until)
+    window, count = seen.window, outbox.held_count
+    message = (
+        f"feed '{name}' seems to have republished old items: {window.new} of {window.items} are "
+        f"new, {window.old} of these known or dated before the last good poll; "
+        f"{count} {'hit is' if count == 1 else 'hits are'} held until {until:%Y-%m-%d %H:%M} UTC "
+        f"and then sent as one digest a rule; to send them now: wirewatch feeds release {name}; "
+        f"to drop them: wirewatch feeds release {name} --drop"
+    )
+    tell(store, config, now, "feed_republished", name, message)

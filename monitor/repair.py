@@ -53,12 +53,13 @@ class Marks:
 class Candidate:
     """A stored item that has the canonical link or the title of a new entry.
 
-    ``feed_id`` and ``host`` of the feed that had it first; ``text`` is the beginning of its
-    summary and content, as `text_of` gives it.
+    ``feed_id``, ``feed`` (its name) and ``host`` of the feed that had it first; ``text`` is the
+    beginning of its summary and content, as `text_of` gives it.
     """
 
     item_id: str
     feed_id: str
+    feed: str
     host: str
     canonical: str
     title_key: str
@@ -86,10 +87,12 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Repaired:
     """``known``: of which stored item each of these keys is another; ``twins``: which keys are of
-    the same new article as another new key of their document."""
+    the same new article as another new key of their document; ``familiar``: since when an item is
+    stored that has the key's link, or within its site its title, whether or not it is the same."""
 
     known: Mapping[str, Candidate]
     twins: Mapping[str, str]
+    familiar: Mapping[str, datetime]
 
 
 def marks_of(item: Item) -> Marks:
@@ -148,7 +151,8 @@ def repaired(
             twins[item.key] = firsts[mark]
         else:
             firsts[mark] = item.key
-    return Repaired(known, twins)
+    familiar = {item.key: search.familiar_since(marks[item.key]) for item in new}
+    return Repaired(known, twins, {key: since for key, since in familiar.items() if since})
 
 
 @dataclass(slots=True)
@@ -180,6 +184,13 @@ class _Search:
                 if same(item, mark, candidate):
                     return candidate
         return None
+
+    def familiar_since(self, mark: Marks) -> datetime | None:
+        """Since when an item is stored that has this link, or within its site this title."""
+        alike = self.by_link.get(mark.canonical, []) if mark.canonical else []
+        titled = self.by_title.get(mark.title_key, []) if mark.title_key else []
+        alike = alike + [candidate for candidate in titled if self._one_site(mark, candidate)]
+        return min((candidate.first_seen for candidate in alike), default=None)
 
     def _same_by_link(self, item: Item, mark: Marks, candidate: Candidate) -> bool:
         if mark.title_key and candidate.title_key == mark.title_key:
@@ -232,14 +243,19 @@ def titles_alike(one: str, other: str) -> bool:
 
 
 def is_another(old: Candidate, item: Item) -> bool:
-    """Whether an entry under a known guid or link is a wholly different article: dated later,
-    titles not alike, and less than a third of the words in common."""
-    if item.published is None or item.published <= old.at or titles_alike(old.title, item.title):
+    """Whether an entry with a known link is a wholly different article: dated later, and nothing
+    in common with the old one."""
+    later = item.published is not None and item.published > old.at
+    return later and differs(old.title, f"{old.title}\n{old.text}", item)
+
+
+def differs(title: str, text: str, item: Item) -> bool:
+    """Whether an entry has nothing in common with an old title and text (title, summary and
+    content): titles not alike, and less than a third of the telling words shared."""
+    if titles_alike(title, item.title):
         return False
-    text = text_of(item.summary, item.content)
-    return _overlap(_telling(f"{old.title}\n{old.text}"), _telling(f"{item.title}\n{text}")) < (
-        _ANOTHER
-    )
+    new = f"{item.title}\n{text_of(item.summary, item.content)}"
+    return _overlap(_telling(text), _telling(new)) < _ANOTHER
 
 
 # Scripts that put no spaces between words are counted by pairs of letters.

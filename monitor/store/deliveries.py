@@ -16,12 +16,15 @@ from monitor.store.base import (
     chunks,
     deliveries,
     delivery_hits,
+    feeds,
+    hits,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """An alert to be queued for one channel."""
+    """An alert to be queued for one channel. ``held_until``: it waits until then, unless an
+    operator releases or drops it first, because of the feed ``held_by``; None: it is due."""
 
     id: str
     channel: str
@@ -30,6 +33,8 @@ class NewDelivery:
     title: str
     rule: str = ""
     hit_ids: tuple[str, ...] = ()
+    held_until: datetime | None = None
+    held_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class DeliveryQuestions(Questions):
     """The outbox and its channels."""
 
     def queue(self, new: Sequence[NewDelivery], now: datetime) -> None:
-        """Put alerts into the outbox, due at once."""
+        """Put alerts into the outbox, due at once unless they are held."""
         self._run(
             sa.insert(deliveries),
             [
@@ -61,12 +66,13 @@ class DeliveryQuestions(Questions):
                     "rule": delivery.rule,
                     "title": delivery.title,
                     "alert": delivery.alert,
-                    "state": "due",
-                    "due_at": now,
+                    "state": "held" if delivery.held_until else "due",
+                    "due_at": delivery.held_until or now,
                     "attempts": 0,
                     "created_at": now,
-                    "retry_from": now,
+                    "retry_from": delivery.held_until or now,
                     "answer": "",
+                    "held_by": delivery.held_by,
                 }
                 for delivery in new
             ],
@@ -79,6 +85,63 @@ class DeliveryQuestions(Questions):
                 for hit_id in delivery.hit_ids
             ],
         )
+
+    def held_deliveries(self, feed_id: str) -> list[Row[Any]]:
+        """What waits because this feed republished its items, the oldest first."""
+        question = sa.select(deliveries).where(
+            deliveries.c.state == "held", deliveries.c.held_by == feed_id
+        )
+        with self.transaction():
+            return list(self._run(question.order_by(deliveries.c.id)))
+
+    def extend_held(self, delivery: NewDelivery) -> None:
+        """A held delivery carries more hits: ``delivery`` as it is now, with the hits added."""
+        self._run(
+            sa.update(deliveries)
+            .where(deliveries.c.id == delivery.id)
+            .values(alert=delivery.alert, title=delivery.title)
+        )
+        self._run(
+            sa.insert(delivery_hits),
+            [
+                {"hit_id": hit_id, "channel": delivery.channel, "delivery_id": delivery.id}
+                for hit_id in delivery.hit_ids
+            ],
+        )
+
+    def hold_feed(self, feed_id: str, until: datetime | None) -> None:
+        """Hits of the feed's republished window are held until then; None: they are not."""
+        self._run(sa.update(feeds).where(feeds.c.id == feed_id).values(held_until=until))
+
+    def release_held(self, feed_id: str, now: datetime) -> int:
+        """What is held because of this feed is due at once. How many hits that are."""
+        return self._end_hold(feed_id, state="due", due_at=now, retry_from=now)
+
+    def drop_held(self, feed_id: str) -> int:
+        """What is held because of this feed is never sent, and its hits say so. How many hits."""
+        with self.transaction():
+            held = [row.id for row in self.held_deliveries(feed_id)]
+            for part in chunks(held):
+                told = sa.select(delivery_hits.c.hit_id).where(
+                    delivery_hits.c.delivery_id.in_(part)
+                )
+                self._run(sa.update(hits).where(hits.c.id.in_(told)).values(untold="dropped"))
+            return self._end_hold(
+                feed_id, state="dropped", due_at=None, answer="dropped by an operator"
+            )
+
+    def _end_hold(self, feed_id: str, **values: Any) -> int:
+        with self.transaction():
+            held = [row.id for row in self.held_deliveries(feed_id)]
+            count: set[str] = set()
+            for part in chunks(held):
+                carried = sa.select(delivery_hits.c.hit_id)
+                count.update(
+                    self._run(carried.where(delivery_hits.c.delivery_id.in_(part))).scalars()
+                )
+                self._run(sa.update(deliveries).where(deliveries.c.id.in_(part)).values(**values))
+            self.hold_feed(feed_id, None)
+            return len(count)
 
     def claim_deliveries(
         self,

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
+from monitor.repair import TEXT_CAP, Candidate, text_of
 from monitor.store.base import (
     Questions,
     chunks,
@@ -19,12 +20,16 @@ from monitor.store.base import (
     sightings,
 )
 
+_MOST_CANDIDATES = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class KnownItem:
-    """An item already stored, found by its key in one feed."""
+    """An item already stored, found by its key in one feed. ``text_hash`` of its entry there;
+    ``feed_id`` of the feed that had it first, whose text is the item's."""
 
     item_id: str
+    feed_id: str
     text_hash: str
     last_seen_at: datetime
 
@@ -42,13 +47,50 @@ class ItemQuestions(Questions):
                         sightings.c.key,
                         sightings.c.item_id,
                         sightings.c.last_seen_at,
+                        sightings.c.text_hash.label("own_hash"),
                         items.c.text_hash,
+                        items.c.feed_id,
                     )
                     .join(items, items.c.id == sightings.c.item_id)
                     .where(sightings.c.feed_id == feed_id, sightings.c.key.in_(part))
                 ):
-                    known[row.key] = KnownItem(row.item_id, row.text_hash, row.last_seen_at)
+                    known[row.key] = KnownItem(
+                        row.item_id,
+                        row.feed_id,
+                        row.own_hash or row.text_hash,
+                        row.last_seen_at,
+                    )
         return known
+
+    def candidates(
+        self, canonicals: Collection[str], title_keys: Collection[str]
+    ) -> list[Candidate]:
+        """Stored items that have one of these canonical links or titles: at most 1,000 for 500 of
+        each, so that a site which calls everything the same costs no more than others."""
+        found: dict[str, Candidate] = {}
+        with self.transaction():
+            for column, values in (
+                (items.c.canonical, canonicals),
+                (items.c.title_key, title_keys),
+            ):
+                for part in chunks([value for value in values if value]):
+                    question = _CANDIDATE.where(column.in_(part)).limit(_MOST_CANDIDATES)
+                    for row in self._run(question):
+                        found[row.id] = _candidate(row)
+        return list(found.values())
+
+    def hits_on(self, item_ids: Collection[str]) -> dict[tuple[str, str], Row[Any]]:
+        """The hits these items have, by (item, rule): ``id``, ``feed_id`` and ``untold``."""
+        found: dict[tuple[str, str], Row[Any]] = {}
+        with self.transaction():
+            for part in chunks(list(item_ids)):
+                rows = self._run(
+                    sa.select(
+                        hits.c.id, hits.c.item_id, hits.c.rule, hits.c.feed_id, hits.c.untold
+                    ).where(hits.c.item_id.in_(part))
+                )
+                found.update({(row.item_id, row.rule): row for row in rows})
+        return found
 
     def rules_hit(self, item_ids: Collection[str]) -> set[tuple[str, str]]:
         """(item, rule) of the hits these items already have."""
@@ -76,6 +118,23 @@ class ItemQuestions(Questions):
     def add_sightings(self, rows: Sequence[Mapping[str, Any]]) -> None:
         self._run(sa.insert(sightings), rows)
 
+    def edit_sighting(self, feed_id: str, key: str, text_hash: str) -> None:
+        """The entry says something else now."""
+        self._run(
+            sa.update(sightings)
+            .where(sightings.c.feed_id == feed_id, sightings.c.key == key)
+            .values(text_hash=text_hash)
+        )
+
+    def put_aside(self, feed_id: str, key: str, item_id: str) -> None:
+        """The feed uses this key for another article now: that it showed the item stays known,
+        under a key that no entry has."""
+        aside = f"was:{item_id}"
+        for old, values in ((aside, None), (key, {"key": aside})):
+            chosen = sightings.c.feed_id == feed_id, sightings.c.key == old
+            change = sa.update(sightings).values(**values) if values else sa.delete(sightings)
+            self._run(change.where(*chosen))
+
     def see_again(self, feed_id: str, keys: Collection[str], now: datetime) -> None:
         """These keys are still in the feed's window: they are not to be forgotten."""
         for part in chunks(list(keys)):
@@ -90,6 +149,10 @@ class ItemQuestions(Questions):
 
     def add_hits(self, rows: Sequence[Mapping[str, Any]]) -> None:
         self._run(sa.insert(hits), rows)
+
+    def tell_hit(self, hit_id: str, values: Mapping[str, Any]) -> None:
+        """A hit that nobody was told is told now, as ``values`` say."""
+        self._run(sa.update(hits).where(hits.c.id == hit_id).values(**values))
 
     def hits(
         self, limit: int, *, rule: str | None = None, feed: str | None = None
@@ -180,3 +243,33 @@ class ItemQuestions(Questions):
         )
         with self.transaction():
             return list(self._run(question))
+
+
+_CANDIDATE = sa.select(
+    items.c.id,
+    items.c.feed_id,
+    feeds.c.name,
+    feeds.c.host,
+    items.c.canonical,
+    items.c.title_key,
+    items.c.title,
+    sa.func.substr(items.c.summary, 1, TEXT_CAP).label("summary"),
+    sa.func.substr(items.c.content, 1, TEXT_CAP).label("content"),
+    items.c.published_at,
+    items.c.first_seen_at,
+).join(feeds, feeds.c.id == items.c.feed_id)
+
+
+def _candidate(row: Row[Any]) -> Candidate:
+    return Candidate(
+        item_id=row.id,
+        feed_id=row.feed_id,
+        feed=row.name,
+        host=row.host,
+        canonical=row.canonical,
+        title_key=row.title_key,
+        title=row.title,
+        text=text_of(row.summary, row.content),
+        published=row.published_at,
+        first_seen=row.first_seen_at,
+    )

@@ -241,7 +241,7 @@ def test_an_item_is_found_by_its_url_as_it_may_be_written(archive: Archive) -> N
 def test_of_several_items_at_one_url_the_newest_is_explained(archive: Archive) -> None:
     url = "https://antara.example/snow"
     old = archive.publish("Snow", url=url, now=NOW)
-    new = archive.publish("Snow!", url=url, feed="tass", now=NOW + HOUR)
+    new = archive.publish("What antara says", url=url, feed="tass", now=NOW + HOUR)
     found = tree(archive, url, "gas")
     assert (found["item"]["id"], found["same_url"]) == (new, [old])
     assert f"  the newest of 2 items with this URL; the others: {old}\n" in (
