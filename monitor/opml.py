@@ -20,7 +20,7 @@ SETTINGS = ("every", "lang", "source", "max_age", "enabled")
 
 _OURS = "wirewatch:"
 _LONGEST_TAG = 100
-_FEED_SCHEME = re.compile(r"feed:(?://)?(?=https?:)|feed(?=://)", re.IGNORECASE)
+_FEED_SCHEME = re.compile(r"\s*(?:feed:(?://)?(?=https?:)|feed(?=://))", re.IGNORECASE)
 
 
 class Outline(NamedTuple):
@@ -52,7 +52,7 @@ class Tree:
         """An element begins; whether it is a feed."""
         given = {key.lower(): " ".join(text.split()) for key, text in attributes.items()}
         is_outline = name.lower() == "outline"
-        url = _url(given.get("xmlurl", "")) if is_outline else ""
+        url = web_address(given.get("xmlurl", "")) if is_outline else ""
         title = (given.get("title") or given.get("text") or "") if is_outline else ""
         if url:
             tags = filter(None, map(_word, (*self._folders, *_categories(given))))
@@ -69,8 +69,8 @@ class Tree:
             self._folders.pop()
 
 
-def _url(written: str) -> str:
-    """The address without what some readers put before it: ``feed:https://…``, ``feed://…``."""
+def web_address(written: str) -> str:
+    """The address without the scheme of feed readers: ``feed:https://…``, ``feed://…``."""
     found = _FEED_SCHEME.match(written)
     if not found:
         return written
