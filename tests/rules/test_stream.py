@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules import characters as chars
+from rules import pages
 from rules import stream as streams
 from rules.stream import BORDER, join, letters, stream
 from rules.text import Text, normal
 
-ALPHABET = "".join(streams._ALPHABETS)
+ALPHABET = "".join(pages.ALPHABETS)
 
 
 def cut(text: str) -> streams.Stream:
@@ -161,7 +162,7 @@ def test_characters_of_scripts_without_an_alphabet_stand_for_themselves() -> Non
 
 
 def test_bytes_of_letters_are_neither_of_ascii_words_nor_of_utf8() -> None:
-    codes = b"".join(streams._pages().codes.values())
+    codes = b"".join(pages.alphabets().codes.values())
     assert len(set(codes)) == len(codes)
     assert not re.search(rb"[\x00 0-9a-z\x80-\xbf\xc2-\xf4\t-\r]", codes)
 
