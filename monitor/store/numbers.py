@@ -18,7 +18,7 @@ class NumberQuestions(DeliveryQuestions):
 
     def left_to_do(self, began: datetime, channel_names: Collection[str]) -> tuple[int, int]:
         """What keeps a round that began then from being over: feeds that were due, and alerts
-        that were due or have not been tried."""
+        that were due or have not been tried, unless they are held."""
         with self.transaction():
             polls = sa.select(sa.func.count()).select_from(
                 feeds.outerjoin(hosts, hosts.c.host == feeds.c.host)
@@ -30,8 +30,10 @@ class NumberQuestions(DeliveryQuestions):
             )
             sends = sa.select(sa.func.count()).where(
                 deliveries.c.channel.in_(set(channel_names) - self._held_channels(began)),
-                deliveries.c.state == "due",
-                sa.or_(deliveries.c.due_at <= began, deliveries.c.attempts == 0),
+                sa.or_(
+                    sa.and_(deliveries.c.state == "due", deliveries.c.attempts == 0),
+                    sa.and_(deliveries.c.state.in_(["due", "held"]), deliveries.c.due_at <= began),
+                ),
             )
             return self._run(polls).scalar_one(), self._run(sends).scalar_one()
 
@@ -50,7 +52,7 @@ class NumberQuestions(DeliveryQuestions):
             states = dict(
                 self._run(
                     sa.select(deliveries.c.state, sa.func.count())
-                    .where(deliveries.c.state.in_(["due", "sending", "dead"]))
+                    .where(deliveries.c.state.in_(["due", "held", "sending", "dead"]))
                     .group_by(deliveries.c.state)
                 ).all()
             )
@@ -65,7 +67,7 @@ class NumberQuestions(DeliveryQuestions):
                 "feeds": watched[0],
                 "feeds_ok": watched[1],
                 "hits_24h": self._run(recent).scalar_one(),
-                "waiting": states.get("due", 0) + states.get("sending", 0),
+                "waiting": sum(states.get(state, 0) for state in ("due", "held", "sending")),
                 "dead": states.get("dead", 0),
             }
 
