@@ -6,7 +6,8 @@ and gives up after a bounded number of steps.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator
 
 from rules import text as words
 from rules.expression import (
@@ -46,13 +47,13 @@ class Implication:
 
     def _by_parts(self, one: Node, other: Node) -> bool:
         """All of what makes ``one`` true, or all that ``other`` needs."""
+        if isinstance(one, Or):
+            return all(self.implies(child, other) for child in one.children)
+        if isinstance(one, Group):
+            return all(self.implies(term, other) for term in terms(one))
+        if isinstance(other, And):
+            return all(self.implies(one, child) for child in other.children)
         match one, other:
-            case Or(children), _:
-                return all(self.implies(child, other) for child in children)
-            case Group(), _:
-                return all(self.implies(term, other) for term in terms(one))
-            case _, And(children):
-                return all(self.implies(one, child) for child in children)
             case Not(child), Not(excluded):
                 return self.implies(excluded, child)
             case AtLeast(count, children), AtLeast(fewer, more) if set(children) <= set(more):
@@ -115,7 +116,7 @@ def leaf_implies(one: Leaf, other: Leaf) -> bool:
         case Window(parts), Phrase():
             return any(leaf_implies(part, other) for part in parts)
         case Window(), Window():
-            return set(one.parts) == set(other.parts) and one.width <= other.width
+            return _each_form(one.parts) == _each_form(other.parts) and one.width <= other.width
         case Whole((value,)), Whole() if one.exact == other.exact:
             return _whole_implies(value, other.pieces)
     return one == other
@@ -150,9 +151,10 @@ def word_implies(one: Word, other: Word) -> bool:
         return True
     match other.compare:
         case "stem":
+            if one.compare == "stem":
+                return _form(one) == _form(other)
             return (
                 one.how == "is"
-                and one.compare != "stem"
                 and one.normal == other.normal
                 and other.accents in ("", one.accents)
             )
@@ -179,7 +181,8 @@ def _within(letters: str, how: str, other: str, other_how: str) -> bool:
 
 
 def canonical(node: Node) -> Hashable:
-    """The same for trees that differ only in order, brackets and repetition."""
+    """The same for trees that differ only in order, brackets, repetition and letter case where
+    it does not count."""
     match node:
         case And(children) | Or(children):
             parts = frozenset(_flat(node, type(node)))
@@ -190,8 +193,39 @@ def canonical(node: Node) -> Hashable:
             return ("Not", canonical(child))
         case AtLeast(count, children):
             return ("AtLeast", count, frozenset(map(canonical, children)))
+        case Near(left, right, distance, ordered):
+            sides = (canonical(left), canonical(right))
+            return ("Near", sides if ordered else frozenset(sides), distance)
+        case Term(leaf, fields):
+            return (_leaf_form(leaf), fields)
+
+
+def _leaf_form(leaf: Leaf) -> Hashable:
+    match leaf:
+        case Phrase():
+            return (tuple(map(_form, leaf.words)), leaf.gaps, leaf.head, leaf.tail)
+        case Window(parts, width):
+            return (frozenset(_each_form(parts).items()), width)
         case _:
-            return node
+            return leaf
+
+
+def _each_form(parts: Iterable[Leaf]) -> Counter[Hashable]:
+    return Counter(map(_leaf_form, parts))
+
+
+def _form(word: Word) -> Hashable:
+    """The same for words that find the same."""
+    match word.compare:
+        case "normal":
+            surface = ""
+        case "exact":
+            surface = words.exact(word.surface)
+        case "stem":
+            # In Turkish I is not the capital of i.
+            turkish = "I" in word.surface or "İ" in word.surface
+            surface = word.surface if turkish else word.surface.lower()
+    return (word.compare, surface, word.normal, word.how, word.accents)
 
 
 def _flat(node: Node, kind: type) -> Iterator[Hashable]:

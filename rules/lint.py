@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
-from typing import NamedTuple
+from itertools import chain, islice
 
 from rules import text as words
 from rules.errors import Mistake
-from rules.expression import (
-    And,
-    AtLeast,
-    Group,
-    Leaf,
-    Near,
-    Node,
-    Not,
-    Or,
-    Phrase,
-    Term,
-    Whole,
-    Window,
-    Word,
-)
+from rules.expression import And, Node, Not, Or, Term, Whole
 from rules.groups import GroupSet
 from rules.implication import Implication, canonical, terms
+from rules.letters import Alphabet, Letters, Unit, children_of, units_of, words_of
 from rules.parser import Expression, mistake_in
 from rules.remarks import short_wildcard, short_wildcards
 
 _MOST_SIBLINGS = 100
+_MOST_CONSIDERED = 2_000
 _MOST_COMPARED = 50
+_MOST_STEPS = 2_000
 
 
 def lint(
@@ -42,17 +30,24 @@ def lint(
 ) -> tuple[Mistake, ...]:
     """Every warning: those of each rule in its order, then of rules together, then of groups."""
     found: list[Mistake] = []
+    units = {name: units_of(expression.root) for name, expression in expressions.items()}
+    alphabet = Alphabet(units.values())
     for name, expression in expressions.items():
-        found += (replace(mistake, rule=name) for mistake in _of_rule(expression, languages))
-    found += _of_pairs(expressions)
+        told = _of_rule(expression, units[name], alphabet, languages)
+        found += (replace(mistake, rule=name) for mistake in told)
+    found += _of_pairs(expressions, units, alphabet)
     found += _of_groups(expressions, groups, resolved)
     return tuple(found)
 
 
-def _of_rule(expression: Expression, languages: Collection[str]) -> Iterator[Mistake]:
+def _of_rule(
+    expression: Expression, units: Sequence[Unit], alphabet: Alphabet, languages: Collection[str]
+) -> Iterator[Mistake]:
     told = [(r.offset, r.message, r.hint) for r in expression.remarks]
-    told += _parts(expression.root, expression.text, Implication())
-    told += _stems(expression.root, languages)
+    if alphabet.are_related(units):
+        told += _parts(expression.root, expression.text, Implication())
+    if any(alphabet.of(unit).stemmed for unit in units):
+        told += _stems(expression.root, units, languages)
     for offset, message, hint in sorted(told):
         yield mistake_in(expression.text, message, hint, offset)
 
@@ -69,20 +64,8 @@ def _parts(node: Node, text: str, known: Implication) -> Iterator[_Told]:
             yield from _idle(children, text, known, because_implied=True)
         case Or(children):
             yield from _idle(children, text, known, because_implied=False)
-    for child in _children(node):
+    for child in children_of(node):
         yield from _parts(child, text, known)
-
-
-def _children(node: Node) -> tuple[Node, ...]:
-    match node:
-        case And(children) | Or(children) | AtLeast(_, children):
-            return children
-        case Not(child):
-            return (child,)
-        case Near(left, right):
-            return (left, right)
-        case _:
-            return ()
 
 
 def _contradictions(node: And, text: str, known: Implication) -> Iterator[_Told]:
@@ -130,12 +113,12 @@ _UKRAINIAN = frozenset("іїєґІЇЄҐ")
 _SCRIPTS = (("\u0590", "\u05ff", "he"), ("\uac00", "\ud7a3", "ko"), ("\u3041", "\u30ff", "ja"))
 
 
-def _stems(node: Node, languages: Collection[str]) -> Iterator[_Told]:
+def _stems(root: Node, units: Sequence[Unit], languages: Collection[str]) -> Iterator[_Told]:
     """Terms with ``~`` that find the word itself only, in a language the rule or its letters
     name, or in one of the feeds'."""
-    named = set(_languages(node)) or {words.language(lang) for lang in languages}
-    for term in _terms(node):
-        for word in islice((w for w in _words(term.leaf) if w.compare == "stem"), 1):
+    named = set(_languages(root)) or {words.language(lang) for lang in languages}
+    for term in chain.from_iterable(map(_terms, units)):
+        for word in islice((w for w in words_of(term.leaf) if w.compare == "stem"), 1):
             spoken = _spoken(word.surface)
             langs = sorted({spoken} if spoken else named - {""})
             without = ", ".join(lang for lang in langs if not words.has_stemmer(lang))
@@ -170,161 +153,135 @@ def _languages(node: Node) -> Iterator[str]:
                     yield from _languages(child)
 
 
-def _terms(node: Node) -> Iterator[Term]:
-    match node:
-        case Term():
-            yield node
-        case Group():
-            for term in terms(node):
-                yield replace(term, start=node.start, end=node.end)
-        case _:
-            for child in _children(node):
-                yield from _terms(child)
-
-
-def _words(leaf: Leaf) -> Iterator[Word]:
-    match leaf:
-        case Phrase():
-            yield from leaf.words
-        case Window(parts):
-            for part in parts:
-                yield from part.words
+def _terms(unit: Unit) -> Iterator[Term]:
+    if isinstance(unit, Term):
+        yield unit
+    else:
+        for term in terms(unit):
+            yield replace(term, start=unit.start, end=unit.end)
 
 
 # --- rules together --------------------------------------------------------------------------
 
 
-def _of_pairs(expressions: Mapping[str, Expression]) -> Iterator[Mistake]:
+def _of_pairs(
+    expressions: Mapping[str, Expression], units: Mapping[str, Sequence[Unit]], alphabet: Alphabet
+) -> Iterator[Mistake]:
     """Rules that are the same as another, or contained in one."""
-    first: dict[Hashable, str] = {}
-    different: dict[str, Node] = {}
-    for name, expression in expressions.items():
-        same = first.setdefault(canonical(expression.root), name)
-        if same == name:
-            different[name] = expression.root
+    roots = {name: expression.root for name, expression in expressions.items()}
+    letters = {name: alphabet.of_all(some) for name, some in units.items()}
+    same = _same(roots, letters)
+    for name, other in same.items():
+        yield _the_same(expressions, name, other)
+    different = {name: root for name, root in roots.items() if name not in same}
+    for name, other, is_same in _contained(different, letters, alphabet):
+        if is_same:
+            yield _the_same(expressions, name, other)
         else:
             yield _about(
-                expressions, name, f"rule '{name}' is the same as rule '{same}'", "remove one"
+                expressions,
+                name,
+                f"every match of rule '{name}' is a match of rule '{other}' too",
+                "remove one, unless they are told differently",
             )
-    for name, other in _contained(different):
-        yield _about(
-            expressions,
-            name,
-            f"every match of rule '{name}' is a match of rule '{other}' too",
-            "remove one, unless they are told differently",
-        )
+
+
+def _the_same(expressions: Mapping[str, Expression], name: str, other: str) -> Mistake:
+    message = f"rule '{name}' is the same as rule '{other}'"
+    return _about(expressions, name, message, "remove one")
 
 
 def _about(expressions: Mapping[str, Expression], name: str, message: str, hint: str) -> Mistake:
     return replace(mistake_in(expressions[name].text, message, hint, 0), rule=name)
 
 
-def _contained(roots: Mapping[str, Node]) -> Iterator[tuple[str, str]]:
-    """A rule, and the first one found that it is contained in.
+def _same(roots: Mapping[str, Node], letters: Mapping[str, Letters]) -> dict[str, str]:
+    """Rules that differ from an earlier one at most in order, brackets and letter case."""
+    alike: dict[frozenset[str], list[str]] = {}
+    for name in roots:
+        alike.setdefault(letters[name].asks, []).append(name)
+    earlier: dict[str, str] = {}
+    for names in alike.values():
+        first: dict[Hashable, str] = {}
+        for name in names if len(names) > 1 else ():
+            other = first.setdefault(canonical(roots[name]), name)
+            if other != name:
+                earlier[name] = other
+    return {name: earlier[name] for name in roots if name in earlier}
 
-    One rule contains another only if they share letters of what it needs: each rule is filed
-    under the rarest part it needs. Of the rules that hold one of its letters, those are compared
-    that hold letters of all its other parts too.
+
+def _contained(
+    roots: Mapping[str, Node], letters: Mapping[str, Letters], alphabet: Alphabet
+) -> Iterator[tuple[str, str, bool]]:
+    """A rule, the first one found that it is contained in, and whether they are the same.
+
+    Each rule is filed under the rarest part it needs. Of the rules that a rule holds a letter of,
+    those are compared that it holds letters of all needed parts of.
     """
-    needed = {name: _needed(root) for name, root in roots.items()}
-    held = {name: _held(root) for name, root in roots.items()}
-    common = Counter(key for holding in held.values() for key in holding.letters)
+    needed = {name: _needed(root, alphabet) for name, root in roots.items()}
+    filed = _filed(needed, Counter(chain.from_iterable(letters[name].holds for name in roots)))
+    before: set[str] = set()
+    for name, root in roots.items():
+        holds = letters[name].holds
+        keys = sorted(filed.keys() & holds, key=lambda key: (len(filed[key]), key))
+        named = chain.from_iterable(filed[key] for key in keys)
+        others = dict.fromkeys(islice(named, _MOST_CONSIDERED))
+        likely = [
+            other
+            for other in others
+            if other != name and not any(map(holds.isdisjoint, needed[other]))
+        ]
+        parts = _held(root, alphabet) if likely else []
+        likelier = (
+            other for other in likely if all(_may_need(parts, part) for part in needed[other])
+        )
+        for other in islice(likelier, _MOST_COMPARED):
+            if Implication(_MOST_STEPS).implies(root, roots[other]):
+                is_same = not any(
+                    map(letters[other].holds.isdisjoint, needed[name])
+                ) and Implication(_MOST_STEPS).implies(roots[other], root)
+                if not is_same or other in before:
+                    yield name, other, is_same
+                    break
+        before.add(name)
+
+
+def _filed(
+    needed: Mapping[str, Sequence[frozenset[str]]], common: Mapping[str, int]
+) -> dict[str, list[str]]:
+    """Each rule by the letters of the rarest part it needs."""
     filed: dict[str, list[str]] = {}
     for name, parts in needed.items():
-        for key in min(parts, key=lambda part: sum(common[key] for key in part), default=()):
+        rarest = min(parts, key=lambda part: sum(map(common.__getitem__, part)), default=())
+        for key in rarest:
             filed.setdefault(key, []).append(name)
-    for name, root in roots.items():
-        holding = held[name]
-        keys = sorted(filed.keys() & holding.letters, key=lambda key: (len(filed[key]), key))
-        others = dict.fromkeys(other for key in keys for other in filed[key])
-        likely = (
-            other for other in others if other != name and all(map(holding.may_need, needed[other]))
-        )
-        for other in islice(likely, _MOST_COMPARED):
-            if Implication(2_000).implies(root, roots[other]):
-                yield name, other
-                break
+    return filed
 
 
-class _Held(NamedTuple):
-    """The letters a tree holds, to find rules that may contain it; ``either`` of an OR."""
-
-    letters: frozenset[str]
-    parts: tuple[_Held, ...] = ()
-    either: bool = False
-
-    def may_need(self, letters: frozenset[str]) -> bool:
-        """May it need something that has one of these letters?"""
-        if self.letters.isdisjoint(letters):
-            return False
-        if not self.parts:
-            return True
-        return (all if self.either else any)(part.may_need(letters) for part in self.parts)
+_Parts = list[list[frozenset[str]]]
 
 
-def _held(node: Node) -> _Held:
-    match node:
-        case And(children) | Or(children):
-            parts = tuple(map(_held, children))
-            letters = frozenset[str]().union(*(part.letters for part in parts))
-            return _Held(letters, parts, isinstance(node, Or))
-        case _:
-            there = (letters for term in _terms(node) for letters in _leaf_letters(term.leaf))
-            return _Held(frozenset(there))
-
-
-def _leaf_letters(leaf: Leaf) -> Iterator[str]:
-    """The words and, because a wildcard may find them, their beginnings."""
-    match leaf:
-        case Whole(pieces):
-            for piece in pieces:
-                yield from _beginnings(piece)
-        case Phrase() | Window():
-            for word in _words(leaf):
-                yield from _beginnings(word.normal)
-        case _:
-            yield repr(leaf)
-
-
-def _beginnings(letters: str) -> Iterator[str]:
-    yield letters
-    yield _PART
-    for end in range(1, len(letters[:_MOST_FILED]) + 1):
-        yield letters[:end] + "*"
-
-
-_MOST_FILED = 20
-_PART = "*"
-"""Held by every rule with a word: what finds the end or the middle of one may find it."""
-
-
-def _needed(root: Node) -> list[frozenset[str]]:
-    """For each part that a rule needs, letters one of which is held by every rule that it
-    contains."""
-    parts = root.children if isinstance(root, And) else (root,)
+def _held(root: Node, alphabet: Alphabet) -> _Parts:
+    """For each part of an AND, the letters that each part of an OR in it holds."""
     return [
-        frozenset(key for term in _terms(part) for key in _file_keys(term.leaf))
-        for part in parts
-        if not isinstance(part, Not)
+        [
+            alphabet.of_node(choice).holds
+            for choice in (part.children if isinstance(part, Or) else (part,))
+        ]
+        for part in (root.children if isinstance(root, And) else (root,))
     ]
 
 
-def _file_keys(leaf: Leaf) -> Iterator[str]:
-    match leaf:
-        case Whole((value,)):
-            yield value
-        case Whole((first, *_)):
-            yield first[:_MOST_FILED] + _PART
-        case Phrase() | Window():
-            word = max(_words(leaf), key=lambda word: len(word.normal))
-            if word.how == "is":
-                yield word.normal
-            elif word.how == "begins":
-                yield word.normal[:_MOST_FILED] + "*"
-            else:
-                yield _PART
-        case _:
-            yield repr(leaf)
+def _may_need(parts: _Parts, letters: frozenset[str]) -> bool:
+    """Is there a part each of whose choices holds one of the letters?"""
+    return any(not any(map(letters.isdisjoint, choices)) for choices in parts)
+
+
+def _needed(root: Node, alphabet: Alphabet) -> list[frozenset[str]]:
+    """For each part that a rule needs, letters one of which is held by every rule that it
+    contains."""
+    parts = root.children if isinstance(root, And) else (root,)
+    return [alphabet.of_node(part).asks for part in parts if not isinstance(part, Not)]
 
 
 # --- groups ----------------------------------------------------------------------------------

@@ -283,6 +283,88 @@ def test_rules_that_are_the_same_or_contained_in_another() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("Gas AND Oil", "gas AND oil"),
+        ("gas AND oil", "(OIL) (GAS OR gas)"),
+        ('"Gas Deal"', "gas-deal"),
+        ("ГАЗ*", "газ*"),
+        ("Ёлка", "елка"),
+        ("２０２４", "2024"),
+        ("(a OR b) NEAR/3 c", "C NEAR/3 (B OR A)"),
+        ("a ONEAR c", "A ONEAR/10 C"),
+        ('"gas oil"~5', '"OIL GAS"~5'),
+        ("ATLEAST/2 (a, b, c)", "ATLEAST/2 (C, B, A)"),
+        ("~Pipeline", "~pipeline"),
+        ("tag:Energy", "tag:energy"),
+        ("gas NOT Oil", "gas -OIL"),
+        ("gas", "gas OR (gas AND oil)"),
+        ("=US", '="US"'),
+    ],
+)
+def test_rules_are_the_same_whatever_does_not_count(one: str, two: str) -> None:
+    rules = compile_rules({"one": one, "two": two})
+    told = [w.message for w in rules.lint() if w.message.startswith(("rule", "every"))]
+    assert told == ["rule 'two' is the same as rule 'one'"]
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("=US", "=us"),
+        ("a ONEAR c", "c ONEAR a"),
+        ("~ISTANBUL", "~istanbul"),  # in Turkish they are two words
+        ("/gas/c", "/Gas/c"),
+        ('"a b"~5', '"a b"~6'),
+        ("title:gas", "summary:gas"),
+        ('"a a b"~5', '"a b b"~5'),
+        ("gas AND oil", "gas OR oil"),
+    ],
+)
+def test_rules_that_differ_are_not_called_the_same(one: str, two: str) -> None:
+    told = [w.message for w in compile_rules({"one": one, "two": two}).lint()]
+    assert not [message for message in told if "is the same as" in message]
+
+
+def test_a_third_rule_the_same_is_told_of_too() -> None:
+    rules = compile_rules({"a": "gas", "b": "oil", "c": "GAS", "d": "gas OR (gas AND x)"})
+    assert [(w.rule, w.message) for w in rules.lint() if w.message.startswith("rule")] == [
+        ("c", "rule 'c' is the same as rule 'a'"),
+        ("d", "rule 'd' is the same as rule 'a'"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer"),
+    [
+        ("Nordstream", "*stream"),
+        ("Gaspipelines", "*pipeline*"),
+        ("pipelin*", "pipe*"),
+        ('"new gas pipeline deal"', '"gas pipeline"'),
+        ('"gas pipelin*"', "pipelin*"),
+        ('"gas deal"~5', "deal"),
+        ('"gas deal"~5', '"gas deal"~9'),
+        ("普京访华", "普京"),
+        ("domain:www.gov.cn", "domain:*.cn"),
+        ("/gas/ AND oil", "/gas/"),
+        ("~gas AND oil", "~Gas"),
+        ("gas", "~gas"),
+        ("(gas OR oil) AND deal", "(gas OR oil OR coal)"),
+        ("gas NEAR/3 oil", "oil NEAR/5 gas"),
+        ("@g AND deal", "gas OR oil OR coal"),
+        ("ATLEAST/2 (gas, oil)", "gas"),
+        ("Zürich", "zurich"),
+        ("a" * 40, "a" * 30 + "*"),
+        ("x NOT gas", "x NOT (gas AND oil)"),
+    ],
+)
+def test_a_rule_within_another_is_found_by_what_they_share(inner: str, outer: str) -> None:
+    rules = compile_rules({"inner": inner, "other": "peat", "outer": outer}, {"g": ["gas", "oil"]})
+    told = [w.message for w in rules.lint() if w.message.startswith("every")]
+    assert told == ["every match of rule 'inner' is a match of rule 'outer' too"]
+
+
 def test_a_group_is_the_same_as_its_terms() -> None:
     rules = compile_rules({"one": "@g", "two": "oil OR gas"}, {"g": ["gas", "oil"]})
     assert [w.message for w in rules.lint()] == ["rule 'two' is the same as rule 'one'"]
