@@ -47,18 +47,23 @@ _XML = re.compile(rb"""\s*<\?xml\s[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9_.:-
 
 def decode(body: bytes, content_type: str = "") -> str:
     """The text of ``body``; nothing is raised, and what cannot be read becomes U+FFFD."""
+    return decoded(body, content_type)[0]
+
+
+def decoded(body: bytes, content_type: str = "") -> tuple[str, str]:
+    """As `decode`, and the name of the encoding that was taken."""
     for mark, encoding in _BOMS:
         if body.startswith(mark):
-            return body[len(mark) :].decode(encoding, "replace")
+            return body[len(mark) :].decode(encoding, "replace"), encoding
     for start, encoding in _STARTS:
         if body.startswith(start):
-            return body.decode(encoding, "replace")
+            return body.decode(encoding, "replace"), encoding
     for name in _declared(body, content_type):
         text = _decoded(body, name)
         if text is not None:
-            return text
+            return text, name
     text = _decoded(body, "utf-8")
-    return text if text is not None else body.decode("cp1252", "replace")
+    return (body.decode("cp1252", "replace"), "cp1252") if text is None else (text, "utf-8")
 
 
 def _declared(body: bytes, content_type: str) -> list[str]:
