@@ -694,26 +694,79 @@ def test_an_entry_of_a_group_is_no_longer_than_a_term() -> None:
     assert mistake.hint == "write only the words that tell it from others"
 
 
+DIVIDE = "divide it into several rules"
+ANYWHERE = "write AND for words anywhere in the item"
+TELLING = "write only the words that tell it from others"
+
+
 @pytest.mark.parametrize(
-    ("expression", "message"),
+    ("expression", "line", "column", "message", "hint"),
     [
-        ("a " * 10_001, "a rule of 20,002 characters; the limit is 20,000"),
-        ("@big OR other", "more than 2,000 terms in a rule with its groups"),
-        ("(" * 101 + "a" + ")" * 101, "more than 100 levels of brackets"),
-        (f"title:{'a' * 1001}", "a term of 1,001 characters; the limit is 1,000"),
-        (f"tag:{'a' * 1001}", "a term of 1,001 characters; the limit is 1,000"),
-        ('"' + "a " * 501 + '"', "a term of 1,002 characters; the limit is 1,000"),
-        (f"/{'a' * 1001}/", "a regular expression of 1,001 characters; the limit is 1,000"),
-        ("a NEAR/101 b", "NEAR/101 is farther than NEAR/100, the limit"),
-        ("a ONEAR/999999999999 b", "ONEAR/999999999999 is farther than ONEAR/100, the limit"),
-        ('"a b"~101', '"a b"~101 is wider than "..."~100, the limit'),
-        ('"a b c d e f g h i j k"~1', '"..."~1 holds 11 words; the limit is 10'),
+        (
+            "a " * 10_001,
+            1,
+            20_001,
+            "a rule of 20,002 characters; the limit is 20,000",
+            "put its terms into groups, or divide it",
+        ),
+        ("@big\nOR other", 2, 4, "more than 2,000 terms in a rule with its groups", DIVIDE),
+        ("a OR @big", 1, 6, "more than 2,000 terms in a rule with its groups", DIVIDE),
+        ("a " * 2_001, 1, 4_001, "more than 2,000 terms in a rule with its groups", DIVIDE),
+        (
+            "(" * 101 + "a" + ")" * 101,
+            1,
+            101,
+            "more than 100 levels of brackets",
+            "most of them are not needed",
+        ),
+        (
+            "b (" * 101 + "a" + ")" * 101,
+            1,
+            303,
+            "more than 100 levels of brackets",
+            "most of them are not needed",
+        ),
+        (f"title:{'a' * 1001}", 1, 7, "a term of 1,001 characters; the limit is 1,000", TELLING),
+        (f"tag:{'a' * 1001}", 1, 5, "a term of 1,001 characters; the limit is 1,000", TELLING),
+        ("a" * 1_001, 1, 1, "a term of 1,001 characters; the limit is 1,000", TELLING),
+        (
+            'x "' + "a " * 501 + '"',
+            1,
+            3,
+            "a term of 1,002 characters; the limit is 1,000",
+            TELLING,
+        ),
+        (
+            f"x\n  /{'a' * 1001}/",
+            2,
+            3,
+            "a regular expression of 1,001 characters; the limit is 1,000",
+            "divide it with OR",
+        ),
+        ("a NEAR/101 b", 1, 3, "NEAR/101 is farther than NEAR/100, the limit", ANYWHERE),
+        (
+            "a ONEAR/999999999999 b",
+            1,
+            3,
+            "ONEAR/999999999999 is farther than ONEAR/100, the limit",
+            ANYWHERE,
+        ),
+        ('x "a b"~101', 1, 3, '"a b"~101 is wider than "..."~100, the limit', ANYWHERE),
+        (
+            '"a b c d e f g h i j k"~1',
+            1,
+            1,
+            '"..."~1 holds 11 words; the limit is 10',
+            "leave the least telling words out",
+        ),
     ],
 )
-def test_every_limit_has_its_message(expression: str, message: str) -> None:
+def test_every_limit_has_its_message(
+    expression: str, line: int, column: int, message: str, hint: str
+) -> None:
     (mistake,) = mistakes(expression, big=[f"word{index}" for index in range(2_000)])
-    assert mistake.message == message
-    assert 1 <= mistake.column <= len(expression) + 1
+    assert (mistake.line, mistake.column) == (line, column)
+    assert (mistake.message, mistake.hint) == (message, hint)
 
 
 @pytest.mark.parametrize(
