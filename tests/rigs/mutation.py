@@ -10,7 +10,8 @@ _JUNK = b"""
 < > & &# &#xD800; &#0; &nbsp; &nosuch; <![CDATA[ ]]> <!-- --> <item> </item> <entry> </entry> <?
 <!DOCTYPE <!ENTITY </ </link> = " ' <svg> <image> <width>x</width> <textinput> <cc:license>
 <category/> <source> <language> <title> </title> <div> <p/> xml:base="x" xmlns="y"
-http://[ javascript: <pubDate>2026-99-99T99:99:99Z \xff \xed\xa0\x80 \xc2\xa0 \xe2\x80\xae \xef\xbf\xbe \x00 \x1b \r
+http://[ javascript: <pubDate>2026-99-99T99:99:99Z \xff \xed\xa0\x80 \xc2\xa0 \xe2\x80\xae
+\xef\xbf\xbe \x00 \x1b
 """.split()
 _CHARSETS: tuple[str, ...] = (
     "utf-8",
