@@ -30,7 +30,7 @@ ASCII = bytes(
 
 _EVERYWHERE = "\x00\t\n\r" + "".join(map(chr, range(32, 127)))
 # Signs of every page that has room: they separate words and nothing else.
-SIGNS = "\xa0«»“”„‘’‚–—…•·€£§°©®−×′″‹›₽"
+SIGNS = "\xa0«»“”„‘’‚–—…•·€£§°©®¿¡−×±′″‹›₽"
 # Not there to be seen, wherever they stand.
 _UNSEEN = "\xad\u200b\u200d\u200e\u200f\u2060\ufeff"
 _LATIN = (

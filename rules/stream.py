@@ -49,15 +49,15 @@ def stream(text: str) -> Stream:
     """The words of the text, in order; see `join` for several fields."""
     if text.isascii():
         return Stream(_spaced(text.encode().translate(ASCII)), found_is_there=True)
+    if ZWNJ in text:
+        text = text.replace(f" {ZWNJ}", " ").replace(f"{ZWNJ} ", " ")
     folding = _Folding(text)
     return Stream(_spaced(folding.folded()), folding.found_is_there)
 
 
 def _spaced(data: bytes) -> bytes:
-    data = b" %b " % data
-    while b"  " in data:
-        data = b" ".join(data.split(b"  "))  # half the time of bytes.replace
-    return data
+    """One space for several, and one around; takes two thirds of the time of a `re.sub`."""
+    return b" %b " % b" ".join(filter(None, map(bytes.strip, data.split(b"  "))))
 
 
 @lru_cache(1 << 16)
@@ -86,12 +86,14 @@ _THAI = f"\u0e01-\u0e30\u0e32\u0e33\u0e40-\u0e46{_THAI_MARKS}"
 _THAI_DIGITS = "\u0e50-\u0e59"
 _FULL_WIDTH = "\uff10-\uff19\uff21-\uff3a\uff41-\uff5a"
 _WIDE_SIGNS = (
-    "\x80-\x9f\u0e3f\u0e4f\u0e5a\u0e5b\u2010-\u2027\u2030-\u205e\u2190-\u245f\u2500-\u2775"
+    "\x80-\xa9\xac\xae-\xb1\xb4\xb6-\xb8\xbb\xbf\xd7\xf7\u0e3f\u0e4f\u0e5a\u0e5b\u2010-\u2027\u2030-\u205e\u2190-\u245f\u2500-\u2775"
     "\u2794-\u2bff\u3000-\u3003\u3008-\u3020\u3030\u30fb\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40"
     "\uff5b-\uff65\uffe0-\uffe6" + SIGNS
 )
 _ASCII = "".join(map(chr, range(1, 128)))
-_LOWER = bytes(range(128)).lower() + bytes(range(128, 256))
+_ASCII_SIGNS = "\x01-/:-@\\[-`{-\x7f"
+_COMMON_SIGNS = "，。、・：；！？「」（）《》“”\u3000"
+_PLAIN = ASCII[:128] + bytes(range(128, 256))  # normal forms where all else is UTF-8
 
 
 class _EastAsian:
@@ -100,10 +102,14 @@ class _EastAsian:
     _run = re.compile(
         f"[{_HAN}{_HIRAGANA}{_KATAKANA}{_HANGUL}{_FULL_WIDTH}{_WIDE_SIGNS}\x01-\x7f]+"
     )
-    _others = f"|[0-9A-Za-z{_FULL_WIDTH}]+|[{_KATAKANA}]+|[{_HANGUL}]+"
-    _words = re.compile(f"[{_HAN}{_HIRAGANA}]+{_others}")
+    # Words that may stand side by side; what is between them is taken along, to cut less often.
+    _spaceless = f"[{_HAN}{_HIRAGANA}{_ASCII_SIGNS}]"
+    _others = "|".join(
+        f"[{script}{_ASCII_SIGNS}]+" for script in (f"0-9A-Za-z{_FULL_WIDTH}", _KATAKANA, _HANGUL)
+    )
+    _words = re.compile(f"{_spaceless}+|{_others}")
     _with_long_vowels = re.compile(
-        f"[{_HAN}{_HIRAGANA}]+(?:(?<=[{_HIRAGANA}])ー+[{_HAN}{_HIRAGANA}]*)*{_others}"
+        f"{_spaceless}+(?:(?<=[{_HIRAGANA}])ー+{_spaceless}*)*|{_others}"
     )
     _long_vowel = re.compile(f"ー(?<=[{_HIRAGANA}]ー)")
     _full_width = re.compile(f"[{_FULL_WIDTH}]+")
@@ -119,13 +125,15 @@ class _EastAsian:
         return not self._long_vowel.search(run)
 
     def folded(self, run: str) -> bytes:
-        """The run as it stands in a stream."""
+        """The run as it stands in a stream, several spaces for one."""
         cut = self._words if self.is_clear(run) else self._with_long_vowels
+        for sign in _COMMON_SIGNS:
+            run = run.replace(sign, " ")
         found = " ".join(cut.findall(run))
         data = found.encode()
         if self._leads_full_width in data:
             data = self._full_width.sub(_narrow, found).encode()
-        return b" %b " % data.translate(_LOWER)
+        return b" %b " % data.translate(_PLAIN)
 
 
 class _Thai:
@@ -133,7 +141,7 @@ class _Thai:
 
     _run = re.compile(f"[{_THAI}{_THAI_DIGITS}{_WIDE_SIGNS}\x01-\x7f]+")
     _astray = re.compile(f"[^{_THAI}][{_THAI_MARKS}]|[{_THAI_TONES}][{_THAI_VOWELS}]")
-    _words = re.compile(f"[{_THAI}]+|[0-9A-Za-z{_THAI_DIGITS}]+")
+    _words = re.compile(f"[{_THAI}{_ASCII_SIGNS}]+|[0-9A-Za-z{_THAI_DIGITS}{_ASCII_SIGNS}]+")
     _digits = re.compile(f"[{_THAI_DIGITS}]+")
 
     def run(self, text: str, start: int) -> str:
@@ -148,10 +156,9 @@ class _Thai:
         return False
 
     def folded(self, run: str) -> bytes:
-        """The run as it stands in a stream."""
-        found = " ".join(self._words.findall(run))
-        found = self._digits.sub(_narrow, found).replace("\u0e33", "\u0e4d\u0e32")
-        return b" %b " % found.encode().translate(_LOWER)
+        """The run as it stands in a stream, several spaces for one."""
+        found = " ".join(self._words.findall(run)).replace("\u0e33", "\u0e4d\u0e32")
+        return b" %b " % self._digits.sub(_narrow, found).encode().translate(_PLAIN)
 
 
 def _narrow(digits: re.Match[str]) -> str:
@@ -194,7 +201,7 @@ class _Folding:
         self.text = text
         self.found_is_there = True
         self._pages = alphabets()
-        self._page: _Page = self._pages.first
+        self._page: _Page = self._pages.of.get(text[0], self._pages.first)
         self._pieces: list[_Piece] = []
 
     def folded(self) -> bytes:
