@@ -10,9 +10,10 @@ trace when the process dies. Then the deliverer is woken: an alert does not wait
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, assert_never
 
 from loguru import logger
@@ -33,16 +34,17 @@ from monitor.guard import Clients
 from monitor.health import is_probe_due
 from monitor.identity import body_hash
 from monitor.logs import outcome
-from monitor.parse import NotAFeed, Parsed, ParseFailed, ParserPool, ParseTask
+from monitor.paging import joined, older_items, older_page
+from monitor.parse import NotAFeed, Parsed, ParseFailed, ParseResult, ParserPool, ParseTask
 from monitor.record import record
 from monitor.schedule import NEVER, NextPoll
-from monitor.settle import Poll, Recorded, Unchanged
+from monitor.settle import Poll, Recorded, Unchanged, asked_host
 from monitor.store import ConfiguredFeed, Store
 from monitor.urls import host_of, normalised
 from monitor.writer import Refused, Writer
 
-LEASE = timedelta(seconds=90)
-_PATIENCE = timedelta(seconds=30)  # request, parse and this end within the lease
+LEASE = timedelta(minutes=3)
+_PATIENCE = timedelta(seconds=30)  # request, parse, older pages and this end within the lease
 AT_ONCE = 32
 
 
@@ -268,7 +270,15 @@ class Poller:
         )
         if digest == row.body_hash:
             return poll
-        parsed = await self._pool.parse(
+        parsed = await self._parsed(feeds, answer)
+        if not isinstance(parsed, Parsed):
+            return replace(poll, answer=parsed)
+        if parsed.cut:  # B8: the rest is to be asked for again
+            return replace(poll, answer=parsed, validators=_validators(row), body_hash=None)
+        return await self._bridged(replace(poll, answer=parsed), parsed)
+
+    async def _parsed(self, feeds: tuple[FeedConfig, ...], answer: Fetched) -> ParseResult:
+        return await self._pool.parse(
             ParseTask(
                 body=answer.body,
                 url=answer.url,
@@ -278,9 +288,42 @@ class Poller:
                 now=self._clock(),
             )
         )
-        if isinstance(parsed, Parsed) and parsed.cut:  # B8: the rest is to be asked for again
-            return replace(poll, answer=parsed, validators=_validators(row), body_hash=None)
-        return replace(poll, answer=parsed)
+
+    async def _bridged(self, poll: Poll, parsed: Parsed) -> Poll:
+        """The poll with what older pages hold, where the window slid past what we know."""
+        if not older_page(parsed) or parsed.hints.complete or poll.row.baselined_at is None:
+            return poll
+
+        async def known(keys: Sequence[str]) -> Collection[str]:
+            return await self._writer(self._store.known_items, poll.row.id, keys)
+
+        if await known([item.key for item in parsed.items]):
+            return poll
+        older = await older_items(parsed, partial(self._page, poll), known)
+        outcome(
+            "INFO",
+            "pages",
+            feed=poll.name,
+            outcome="bridged" if older.bridged else "not_bridged",
+            pages=older.pages,
+            items=len(older.items),
+        )
+        return replace(poll, answer=joined(parsed, older), bridged=older.bridged)
+
+    async def _page(self, poll: Poll, url: str) -> Parsed | None:
+        """An older page, asked for like any other request: guarded, after the host's pause, with
+        the operator's secrets only where the feed itself lives."""
+        watch, feed = self.watch, poll.feeds[0]
+        host = asked_host(url, None, poll.row.host)
+        await asyncio.sleep(watch.pause(host).total_seconds())
+        request = FetchRequest(poll.row.url, headers=feed.headers, auth=feed.auth, start=url)
+        answer = await fetch(watch.clients.feeds, request, now=self._clock())
+        if isinstance(answer, FetchFailed) and answer.kind == "rate_limited" and answer.retry_at:
+            await self._writer(self._store.block_host, host, answer.retry_at)
+        if not isinstance(answer, Fetched):
+            return None
+        parsed = await self._parsed(poll.feeds, answer)
+        return parsed if isinstance(parsed, Parsed) else None
 
 
 def _crashed(poll: Poll, error: Exception) -> Poll:
@@ -332,6 +375,7 @@ def _log(name: str, poll: Poll, done: Recorded) -> None:
         hits=done.hits or None,
         held=done.held or None,
         queued=done.queued or None,
+        waiting=done.waiting or None,
         error=done.error or None,
         next=f"{done.next.at:%Y-%m-%dT%H:%M:%SZ}",
         why=done.next.why,

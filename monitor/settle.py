@@ -73,7 +73,8 @@ class Poll:
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What T1 wrote, for the log: counts, and when the next poll is and why. ``again``: entries
-    with a new key that are items known before; ``held``: hits that wait for the operator."""
+    with a new key that are items known before; ``held``: hits that wait for the operator;
+    ``waiting``: alerts that wait for a throttle, quiet hours, a digest's time or a mute."""
 
     outcome: str
     next: NextPoll
@@ -84,6 +85,7 @@ class Recorded:
     hits: int = 0
     held: int = 0
     queued: int = 0
+    waiting: int = 0
     error: str = ""
 
 
@@ -129,7 +131,7 @@ def after_items(
         told.append(Notice("validators_lie", _lies_told(poll.name)))
     if new and poll.row.told_stale_at is not None:
         told.append(Notice("feed_recovered", f"feed '{poll.name}' brings news again"))
-    after = next_poll(_rhythm(poll, now, wishes), good, _since(poll, now))
+    after = next_poll(_rhythm(poll, now, wishes, lies=lies), good, _since(poll, now))
     note = PollNote(_began(poll, now), poll.status, "ok", len(parsed.items), len(new))
     return _settled(poll, after, note, values, tuple(told), now)
 
@@ -233,17 +235,18 @@ def _since(poll: Poll, now: datetime) -> datetime:
     return answered
 
 
-def _rhythm(poll: Poll, now: datetime, wishes: Wishes) -> Rhythm:
+def _rhythm(poll: Poll, now: datetime, wishes: Wishes, *, lies: bool = False) -> Rhythm:
     """By the configuration: what the row says of ``every`` may be older than a reload. The
-    shortest of several names for one URL counts."""
+    shortest of several names for one URL counts. Validators that lie are none."""
     row = poll.row
     interval = timedelta(seconds=row.interval_s)
     good = isinstance(poll.answer, Parsed | Unchanged)
+    given = poll.validators if good else row.validators_url
     return Rhythm(
         row.id,
         every=min((feed.every for feed in poll.feeds if feed.every), default=None),
         interval=interval,
-        validators=(poll.validators if good else row.validators_url) is not None,
+        validators=given is not None and not (lies or row.validators_lie),
         wishes=wishes,
         slowed=row.slowed,
         on_time=is_on_time(row.last_request_at, interval, _began(poll, now)),

@@ -49,6 +49,7 @@ class ClockQuestions(Questions):
                 .where(hosts.c.free_at > now + longest_hold)
                 .values(free_at=now + longest_hold)
             )
+            self._blocks_moved(now)
             silences = self._silences_moved(now)
             moved = self._feeds_moved(now) + self._deliveries_moved(now)
             for name, until in silences.items():
@@ -56,6 +57,21 @@ class ClockQuestions(Questions):
                     sa.update(channels).where(channels.c.name == name).values(blocked_until=until)
                 )
             return moved
+
+    def _blocks_moved(self, now: datetime) -> None:
+        """Hosts that asked for silence did so when one of their feeds was asked last."""
+        last = sa.type_coerce(sa.func.max(feeds.c.last_request_at), UtcDateTime)
+        rows = self._run(
+            sa.select(hosts.c.host, hosts.c.blocked_until, last.label("last"))
+            .join(feeds, feeds.c.host == hosts.c.host)
+            .where(hosts.c.blocked_until > now)
+            .group_by(hosts.c.host, hosts.c.blocked_until)
+        ).all()
+        for row in rows:
+            if row.last is not None and row.last > now:
+                until = put_off(row.blocked_until, row.last, now)
+                question = sa.update(hosts).where(hosts.c.host == row.host)
+                self._run(question.values(blocked_until=until))
 
     def _feeds_moved(self, now: datetime) -> int:
         rows = self._run(sa.select(feeds).where(feeds.c.last_request_at > now)).all()
