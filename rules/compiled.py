@@ -150,15 +150,17 @@ class Facts:
         self._often: dict[int, float] = {}
         self._others = NEVER
         self._codes = _Codes()
-        self._leaves: dict[tuple[int, str], tuple[Leaf, int | Tree]] = {}
+        self._leaves: dict[int | tuple[int, str], int | Tree] = {}
+        self._seen: list[Leaf] = []  # while they are here no other leaf gets their id
 
     def of(self, leaf: Leaf, fields: tuple[str, ...]) -> int | Tree:
         """What a leaf is: a fact, or the tree that decides it; the same for the same object."""
-        key = (id(leaf), fields[0])
+        key = id(leaf) if fields == ANYWHERE else (id(leaf), fields[0])
         known = self._leaves.get(key)
         if known is None:
-            known = self._leaves[key] = (leaf, _leaf(leaf, fields, self))
-        return known[1]
+            known = self._leaves[key] = _leaf(leaf, fields, self)
+            self._seen.append(leaf)
+        return known
 
     def letters(self, form: str) -> bytes:
         """A normal form as it stands in a stream."""
@@ -390,12 +392,12 @@ def _is_dear(tree: Tree) -> bool:
 
 
 def _leaf(leaf: Leaf, fields: tuple[str, ...], facts: Facts) -> int | Tree:
-    name = fields[0]
-    if name in WHOLE:
-        return facts.value(name, leaf) if isinstance(leaf, Whole | Pattern) else _NEVER
-    if isinstance(leaf, Phrase) and _is_one_plain_word(leaf):
-        word = leaf.words[0]
-        return facts.literal(_bordered(word, facts), fields, _word_often(word))
+    if fields[0] in WHOLE:
+        return facts.value(fields[0], leaf) if isinstance(leaf, Whole | Pattern) else _NEVER
+    if isinstance(leaf, Phrase) and len(leaf.words) == 1 and not leaf.head and not leaf.tail:
+        word = leaf.words[0]  # most terms are one plain word
+        if word.compare == "normal" and not word.accents and not _is_spaceless(word):
+            return facts.literal(_bordered(word, facts), fields, _word_often(word))
     term = Term(leaf, fields)
     match leaf:
         case Phrase():
@@ -409,26 +411,19 @@ def _leaf(leaf: Leaf, fields: tuple[str, ...], facts: Facts) -> int | Tree:
             return _NEVER
 
 
-def _is_one_plain_word(phrase: Phrase) -> bool:
-    """Is it what most terms are: one word with spaces around, without signs and accents?"""
-    if len(phrase.words) > 1 or phrase.head or phrase.tail:
-        return False
-    word = phrase.words[0]
-    return word.compare == "normal" and not word.accents and not words.is_spaceless(word.surface)
+def _is_spaceless(word: Word) -> bool:
+    return not word.surface.isascii() and words.is_spaceless(word.surface)
 
 
 def _bordered(word: Word, facts: Facts) -> bytes:
     """A word with a space where it ends."""
     data = facts.letters(word.normal)
-    match word.how:
-        case "is":
-            return b" %b " % data
-        case "begins":
-            return b" %b" % data
-        case "ends":
-            return b"%b " % data
-        case "contains":
-            return data
+    how = word.how
+    if how == "is":
+        return b" %b " % data
+    if how == "begins":
+        return b" %b" % data
+    return b"%b " % data if how == "ends" else data
 
 
 def _all_there(there: Iterable[Word], fields: tuple[str, ...], facts: Facts) -> tuple[Clause, ...]:
@@ -440,7 +435,7 @@ def _phrase(phrase: Phrase, term: Term, facts: Facts) -> int | Tree:
     if data is None:
         return Plan(_all_there(phrase.words, term.fields, facts), (), (Ask(term),))
     fact = facts.literal(data, term.fields, _phrase_often(phrase))
-    if words.is_spaceless(phrase.words[0].surface):
+    if _is_spaceless(phrase.words[0]):
         facts.spaceless[fact] = term
     if any(word.accents for word in phrase.words):
         return Plan(((fact,),), (), (Unaccented(term),))
@@ -451,23 +446,27 @@ def _literal(phrase: Phrase, facts: Facts) -> bytes | None:
     """Bytes that are in a stream exactly where the phrase is; ``None`` if there are none."""
     if phrase.head or phrase.tail:
         return None
-    spaceless = [words.is_spaceless(word.surface) for word in phrase.words]
+    spaceless = [_is_spaceless(word) for word in phrase.words]
     if any(spaceless) != all(spaceless):
         return None
-    gap = Gap(close=2) if spaceless[0] else Gap()
+    gap = _TOUCHING if spaceless[0] else _APART
+    if any(one is not gap and one != gap for one in phrase.gaps):
+        return None
     last = len(phrase.words) - 1
     for index, word in enumerate(phrase.words):
-        bound = word.compare == "normal" and (
-            word.how == "is" if spaceless[0] else _is_bound(word, index, last)
-        )
-        if not bound or (index < last and phrase.gaps[index] != gap):
+        if word.compare != "normal":
+            return None
+        if word.how != "is" and (spaceless[0] or not _is_bound(word, index, last)):
             return None
     if spaceless[0]:
-        return b"".join(facts.letters(word.normal) for word in phrase.words)
-    data = b" ".join(facts.letters(word.normal) for word in phrase.words)
+        return facts.letters("".join([word.normal for word in phrase.words]))
+    data = facts.letters(" ".join([word.normal for word in phrase.words]))
     before = b" " if phrase.words[0].how in ("is", "begins") else b""
     after = b" " if phrase.words[-1].how in ("is", "ends") else b""
     return before + data + after
+
+
+_APART, _TOUCHING = Gap(), Gap(close=2)
 
 
 def _is_bound(word: Word, index: int, last: int) -> bool:
@@ -479,7 +478,7 @@ def _is_bound(word: Word, index: int, last: int) -> bool:
 
 def _there(word: Word, fields: tuple[str, ...], facts: Facts) -> Clause:
     """Facts one of which is there where the word is."""
-    spaceless = words.is_spaceless(word.surface)
+    spaceless = _is_spaceless(word)
     data = facts.letters(word.normal) if spaceless else _bordered(word, facts)
     often = _word_often(word)
     fact = facts.literal(data, fields, often)
@@ -495,6 +494,6 @@ def _phrase_often(phrase: Phrase) -> float:
 
 def _word_often(word: Word) -> float:
     """In which part of all items a word is, guessed from its length."""
-    if words.is_dense(word.surface):
+    if not word.surface.isascii() and words.is_dense(word.surface):
         return 0.2 * 0.3 ** len(word.normal)
     return (1.0 if word.how == "is" else 4.0) * 0.5 * 0.62 ** len(word.normal)

@@ -101,7 +101,7 @@ class Segment:
         self.numbers = numbers
         self._nodes = tuple(nodes)
         self._plans: list[tuple[int, Plan]] = []
-        rows: dict[int, list[int]] = {}
+        rows: dict[int, array[int]] = {}
         for index, node in enumerate(self._nodes):
             first, second, never, left = leads(plan_of(node, facts), facts)
             code = index
@@ -111,14 +111,14 @@ class Segment:
             for fact in first:
                 row = rows.get(fact)
                 if row is None:
-                    row = rows[fact] = []
+                    row = rows[fact] = array("i")
                 for guard in second:
-                    row += (guard, never, code)
-        self.always = tuple(self._plans[~code][0] for code in rows.get(ALWAYS, ())[2::3])
+                    row.extend((guard, never, code))
+        self.always = tuple(self._plans[~code][0] for code in rows.get(ALWAYS, array("i"))[2::3])
         self._keep_rows(rows, facts)
         self._keep(facts)
 
-    def _keep_rows(self, rows: dict[int, list[int]], facts: Facts) -> None:
+    def _keep_rows(self, rows: dict[int, array[int]], facts: Facts) -> None:
         self._row = array("i", bytes(4 * facts.count))
         self._leads = array("i", (0,))
         self._many: dict[int, dict[int, tuple[int, ...]]] = {}
@@ -181,20 +181,17 @@ class Segment:
         rows, leads = self._row, self._leads
         for fact in facts:
             row = rows[fact]
-            if row:
-                numbers = iter(leads[row + 1 : row + 1 + leads[row]])
-                for guard, never, code in zip(numbers, numbers, numbers, strict=False):
-                    if guard in facts and never not in facts:
-                        codes.add(code)
+            if row:  # by index: slices and zip() take longer for rows as short as most are
+                for at in range(row + 1, row + leads[row], 3):
+                    if leads[at] in facts and leads[at + 1] not in facts:
+                        codes.add(leads[at + 2])
         for fact in facts & self._many.keys():
             by_guard = self._many[fact]
             for guard in by_guard.keys() & facts:
-                numbers = iter(by_guard[guard])
-                codes.update(
-                    code
-                    for never, code in zip(numbers, numbers, strict=False)
-                    if never not in facts
-                )
+                numbers = by_guard[guard]
+                for at in range(0, len(numbers), 2):
+                    if numbers[at] not in facts:
+                        codes.add(numbers[at + 1])
         return codes
 
     def _facts(self, item: Item) -> set[int]:
@@ -270,7 +267,7 @@ class Segment:
         return found
 
 
-def _by_guard(row: list[int]) -> dict[int, tuple[int, ...]]:
+def _by_guard(row: array[int]) -> dict[int, tuple[int, ...]]:
     """The numbers of a row by the second fact."""
     found: dict[int, list[int]] = {}
     for at in range(0, len(row), 3):
