@@ -58,6 +58,8 @@ class Prober:
         self._asked: dict[str, float] = {}
         self._hops: list[Hop] = []
         self._began = 0.0
+        # The first document would be charged with the start of its worker.
+        self._warm = asyncio.ensure_future(pool.parse(ParseTask(b"", "")))
         for client in (clients.feeds.configured, clients.feeds.followed):
             client.event_hooks = {"request": [self._sent], "response": [self._received]}
 
@@ -81,6 +83,7 @@ class Prober:
             source=source,
             now=datetime.now(UTC),
         )
+        await self._warm
         began = _clock()
         parsed = await self._pool.parse(task)
         return replace(probe, parsed=parsed, parse_seconds=_clock() - began)
@@ -108,7 +111,7 @@ class Prober:
         location: bytes = response.extensions.get("location", b"")
         told = tuple(response.headers.raw)
         if location and not any(name.lower() == b"location" for name, _ in told):
-            told += ((b"location", location),)
+            told += ((b"Location", location),)
         self._hops[-1] = replace(
             self._hops[-1],
             status=response.status_code,

@@ -222,7 +222,7 @@ def test_hops_are_kept_as_they_were_sent_and_answered(origin: Origin, config: Co
         (origin.url("/old"), 302),
         (origin.url("/new"), 200),
     ]
-    assert (b"location", b"/new") in probe.hops[0].received
+    assert (b"Location", b"/new") in probe.hops[0].received
     assert dict(probe.hops[1].received)[b"ETag"] == b'"1"'
     sent = {name.decode().lower() for name, _ in probe.hops[0].sent}
     assert sent == origin.requests[0].names()
