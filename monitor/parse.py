@@ -6,6 +6,10 @@ out of memory without anybody else noticing.
 Chose workers of our own on their own pipes, instead of concurrent.futures or pebble, because there
 one dead worker takes the pool or its neighbours with it, and because each of theirs carries the
 whole daemon.
+
+Hardly a document takes a tenth of a second. One that takes more than a whole one is begun again
+in a worker of its own, where it keeps nobody waiting but its like: a handful of documents made to
+take as long as they may would otherwise hold up all feeds.
 """
 
 from __future__ import annotations
@@ -38,6 +42,8 @@ __all__ = [
 ]
 
 _START_LIMIT = timedelta(seconds=60)
+_QUICK = timedelta(seconds=1)
+_LONGEST_QUEUE = timedelta(seconds=60)  # the lease of a poll is three times that
 _LONGEST_ANSWER = 256 << 20
 
 
@@ -49,7 +55,7 @@ class ParserPool:
     came. A call that is cancelled costs a worker, which is replaced.
 
     Args:
-        workers: how many documents are parsed at once.
+        workers: how many documents are parsed at once, besides one that takes long.
         timeout: wall time a document may take, counted from when a worker takes it.
         megabytes: address space of a worker.
     """
@@ -61,8 +67,10 @@ class ParserPool:
         *,
         megabytes: int = 256,
     ) -> None:
-        limits = _Limits(timeout.total_seconds(), megabytes)
-        self._workers = [_Worker(limits) for _ in range(workers)]
+        quick = min(timeout, _QUICK)
+        self._workers = [_Worker(_Limits(quick, megabytes)) for _ in range(workers)]
+        self._slow = _Worker(_Limits(timeout, megabytes)) if timeout > quick else None
+        self._slow_is_taken = asyncio.Lock()
         # Last in, first out: a quiet daemon needs one worker, and that one is warm.
         self._free: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
         for worker in self._workers:
@@ -83,26 +91,51 @@ class ParserPool:
     async def close(self) -> None:
         """End all workers. Documents being parsed are answered with `ParseFailed`."""
         self._closed = True
-        for worker in self._workers:
+        workers = [*self._workers, *([self._slow] if self._slow else [])]
+        for worker in workers:
             worker.kill()
-        await asyncio.gather(*(worker.buried() for worker in self._workers))
+        await asyncio.gather(*(worker.buried() for worker in workers))
 
     async def parse(self, task: ParseTask) -> ParseResult:
         """The items of ``task.body``, or why there are none. Raises nothing for any body."""
         payload = frame(task_to_bytes(task))
+        answer = await self._quickly(payload)
+        if isinstance(answer, ParseFailed) and answer.kind == "timeout" and self._slow:
+            return await self._slowly(self._slow, payload)
+        return answer
+
+    async def _quickly(self, payload: bytes) -> ParseResult:
         worker = await self._free.get()
         try:
-            if self._closed:
-                return ParseFailed("crashed", "the parser was shut down")
-            return await worker.parse(payload)
+            return await self._parsed(worker, payload)
         finally:
             self._free.put_nowait(worker)
+
+    async def _slowly(self, worker: _Worker, payload: bytes) -> ParseResult:
+        try:
+            async with asyncio.timeout(_LONGEST_QUEUE.total_seconds()):
+                await self._slow_is_taken.acquire()
+        except TimeoutError:
+            return ParseFailed("timeout", "the document takes long to parse, as do those before it")
+        try:
+            return await self._parsed(worker, payload)
+        finally:
+            self._slow_is_taken.release()
+
+    async def _parsed(self, worker: _Worker, payload: bytes) -> ParseResult:
+        if self._closed:
+            return ParseFailed("crashed", "the parser was shut down")
+        return await worker.parse(payload)
 
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    seconds: float
+    timeout: timedelta
     megabytes: int
+
+    @property
+    def seconds(self) -> float:
+        return self.timeout.total_seconds()
 
     @property
     def arguments(self) -> tuple[str, ...]:

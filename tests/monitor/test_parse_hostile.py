@@ -15,7 +15,7 @@ import psutil
 import pytest
 from rigs.bombs import GOOD, SLOW
 
-from monitor import parse_worker
+from monitor import parse, parse_worker
 from monitor.item import Parsed, ParseFailed, ParseTask
 from monitor.parse import ParserPool
 from monitor.parse_wire import frame, task_to_bytes
@@ -166,3 +166,37 @@ def test_what_looks_like_a_trap_is_read_within_the_limits() -> None:
     kinds = with_pool(use)
 
     assert [name for name, kind in kinds.items() if kind is ParseFailed] == []
+
+
+def test_documents_that_take_long_keep_only_their_like_waiting() -> None:  # B2
+    async def run() -> tuple[object, list[bool], object]:
+        async with ParserPool(workers=2) as pool:
+            slow = [asyncio.create_task(pool.parse(ParseTask(SLOW, URL))) for _ in range(4)]
+            await asyncio.sleep(0)
+            good = await pool.parse(ParseTask(GOOD, URL))
+            answered = [task.done() for task in slow]
+            again = await pool.parse(ParseTask(GOOD, URL))
+            for task in slow:
+                task.cancel()
+            return good, answered, again
+
+    good, answered, again = asyncio.run(run())
+
+    assert isinstance(good, Parsed)
+    assert answered == [False] * 4
+    assert again == good
+
+
+def test_a_document_that_takes_long_waits_for_its_like_for_a_minute_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(parse, "_LONGEST_QUEUE", timedelta(seconds=0.1))
+
+    async def use(pool: ParserPool) -> object:
+        first = asyncio.create_task(pool.parse(ParseTask(SLOW, URL)))
+        second = await pool.parse(ParseTask(SLOW, URL))
+        first.cancel()
+        return second
+
+    message = "the document takes long to parse, as do those before it"
+    assert with_pool(use) == ParseFailed("timeout", message)
