@@ -41,8 +41,8 @@ class Entry:
     ``how``: a new item; an edited one; an item we have under another key or from another feed
     (again); or the same as another new entry of its document (a twin). ``old`` is the stored item
     of an edited one and of one we have, ``elsewhere`` what it was known again by. ``reused``: the
-    item that had this key until now. ``age``: old when known or dated before its feed's last good
-    poll, news when dated after it.
+    item that had this key until now. ``age``: old when known since its feed's last good poll or
+    dated before it, news when dated after it.
     """
 
     item: Item
@@ -149,7 +149,7 @@ class _Sorter:
     def _age(self, item: Item) -> Age:
         last_good = self.row.last_good_at
         since = self.repair.familiar.get(item.key)
-        familiar = since is not None and last_good is not None and since < last_good
+        familiar = since is not None and last_good is not None and since <= last_good
         if familiar or is_dated_before(item.published, last_good):
             return "old"
         return "news" if is_news(item.published, last_good) else "unknown"

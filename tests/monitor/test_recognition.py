@@ -62,7 +62,7 @@ def rows(archive: Archive, question: str) -> list[Any]:
 
 def told(archive: Archive) -> list[str]:
     """Which rules' alerts were queued, in their order."""
-    return [rule for (rule,) in rows(archive, "SELECT rule FROM deliveries ORDER BY id") if rule]
+    return [rule for (rule,) in rows(archive, "SELECT rule FROM deliveries ORDER BY rowid") if rule]
 
 
 def items(archive: Archive) -> int:
