@@ -8,6 +8,7 @@ from rules.expression import FIELDS
 
 _DISTANCE = re.compile(r"(?i)((?:not)?o?near|w|pre|p|n|adj|within)(/?)(\d*)([a-z]*)$")
 _SAME_PART = re.compile(r"(?i)(?:w|pre)/(?:s|p|seg|sent|para)$")
+_ODD_DISTANCE = re.compile(r"(O?NEAR)/(?!\d+[a-z]*$)")
 _AT_LEAST = re.compile(r"(?i)atleast(/?)(\d*)(.*)$")
 _AND_NOT = re.compile(r"(?i)(?:and|but)[_-]?not$")
 SUSPECT = r"(?i:(?:not)?o?near|adj|within|atleast|andnot|butnot|xor|exc)"
@@ -106,6 +107,9 @@ def _alone(word: str) -> tuple[str, str] | None:
 
 
 def _proximity(word: str) -> tuple[str, str] | None:
+    odd = _ODD_DISTANCE.match(word)
+    if odd:
+        return f"{word} needs a number after {odd[1]}/", f"write {odd[1]}/10"
     if _SAME_PART.match(word):
         return f"{word} is not an operator here", "write NEAR/15 for words of one sentence"
     found = _DISTANCE.match(word)
@@ -115,8 +119,6 @@ def _proximity(word: str) -> tuple[str, str] | None:
     if name.startswith("NOT"):
         return f"{word} is not an operator here", f"write a NOT (a NEAR/{distance or 10} b)"
     if not distance:
-        if slash and found[1] in ("NEAR", "ONEAR"):
-            return f"{word} needs a number after {name}/", f"write {name}/10"
         return None
     if not slash and (name in {"W", "P", "N"} or (name == "PRE" and not suffix)):
         return None  # P5 and W3 are names
@@ -134,8 +136,10 @@ def _combining(word: str) -> tuple[str, str] | None:
     if word == "ADJ":
         return "ADJ is not an operator here", "write ONEAR/1"
     found = _AT_LEAST.match(word)
-    if found and (found[1] or found[2] or word == "ATLEAST") and not found[3].isalpha():
-        count = found[2][:4] or "2"
+    if word.startswith("ATLEAST/") or (
+        found and (found[1] or found[2] or word == "ATLEAST") and not found[3].isalpha()
+    ):
+        count = (found and found[2][:4]) or "2"
         return f"{word} is not an operator here", f"write ATLEAST/{count} (a, b, c)"
     return None
 
@@ -162,7 +166,9 @@ def _comparing(word: str) -> tuple[str, str] | None:
     found = _COMPARES.match(word)
     if not found or (found[2] == "=" and found[1].lower() not in FIELDS and found[0] != word):
         return None
-    return f"{found[2]} in {word} is not an operator here", "write title:putin"
+    name, value = found[1].lower(), word[found.end() :].strip("=")
+    hint = f"write {name}:{value}" if name in FIELDS and value else "write title:putin"
+    return f"{found[2]} in {word} is not an operator here", hint
 
 
 _LEADING = {
@@ -173,6 +179,7 @@ _LEADING = {
     "[": "there are no ranges; put the term in quotes if the sign is meant",
     "{": "there are no ranges; put the term in quotes if the sign is meant",
     "'": 'a phrase stands in double quotes, "gas pipeline"',
+    "‘": 'a phrase stands in double quotes, "gas pipeline"',
     "^": "a term is found anywhere in a field; write /^.../ for its beginning",
 }
 

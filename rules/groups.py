@@ -113,7 +113,8 @@ def read_entry(text: str) -> Entry | str:
         TermError: it is not one term.
     """
     if len(text) > LONGEST:
-        raise TermError(f"an entry of {len(text):,} characters; the limit is {LONGEST:,}")
+        message = f"an entry of {len(text):,} characters; the limit is {LONGEST:,}"
+        raise TermError(message, "write only the words that tell it from others")
     seen = plain(text)
     start = len(seen) - len(seen.lstrip(" "))
     seen = seen.strip(" ")

@@ -190,6 +190,26 @@ def warnings(expression: str, **terms: list[str]) -> list[tuple[int, str, str]]:
             ],
         ),
         (r"/Zürich/c OR /\bgas/ OR /газ/", []),
+        (
+            "(lang:bg OR lang:uk) AND ~газ",
+            [
+                (
+                    26,
+                    "~газ finds the word itself only: there is no stemmer for bg, uk",
+                    "write газ* for its endings",
+                )
+            ],
+        ),
+        (
+            "onear gas",
+            [
+                (
+                    1,
+                    "onear is a search word here",
+                    'write ONEAR for the operator, "onear" for the word',
+                )
+            ],
+        ),
         ("lang:ru AND ~газ", []),
         ("~газ", []),
     ],
@@ -230,6 +250,13 @@ def test_a_part_that_can_never_be_true(expression: str, column: int, part: str, 
         ("a NEAR/5 b OR a NEAR/9 b", 1, "a NEAR/5 b", "a NEAR/9 b"),
         ("oil OR @g", 1, "oil", "@g"),
         ("domain:a.org OR domain:*.org", 1, "domain:a.org", "domain:*.org"),
+        ("tag:a OR tag:a*b*c OR tag:a", 23, "tag:a", "tag:a"),
+        (
+            "ATLEAST/3 (a, b, c) OR ATLEAST/2 (a, b, c)",
+            1,
+            "ATLEAST/3 (a, b, c)",
+            "ATLEAST/2 (a, b, c)",
+        ),
     ],
 )
 def test_a_part_that_never_matters(expression: str, column: int, part: str, other: str) -> None:
@@ -379,6 +406,16 @@ def test_groups_nobody_uses_and_entries_that_find_too_much() -> None:
         ("@inner", 0, "gas* finds every word that begins with gas"),
         ("@lone", None, "no rule uses group @lone"),
         ("@far", None, "no rule uses group @far"),
+    ]
+
+
+def test_an_entry_of_a_group_may_lack_a_stemmer() -> None:
+    assert warnings("gas AND @g", g=["Putin", "~Путін"]) == [
+        (
+            9,
+            "~Путін finds the word itself only: there is no stemmer for uk",
+            "write Путін* for its endings",
+        )
     ]
 
 

@@ -11,6 +11,9 @@ FIELDS = (
     "a term that holds : stands in quotes"
 )
 
+TERMS_ONLY = "write terms, or terms joined by OR in brackets"
+BESIDE = "a field cannot stand inside another; write them beside each other"
+
 
 def mistakes(expression: str, **terms: list[str]) -> tuple[Mistake, ...]:
     groups = {"putin": ["x"], "sites": ["*.go.id"], **terms}
@@ -177,6 +180,29 @@ def mistakes(expression: str, **terms: list[str]) -> tuple[Mistake, ...]:
         ("NEAR5", 1, "NEAR5 is not an operator here", "write NEAR/5"),
         ("NEAR/2f", 1, "NEAR/2f is not an operator here", "write ONEAR/2"),
         ("a NEAR/ b", 3, "NEAR/ needs a number after NEAR/", "write NEAR/10"),
+        ("a NEAR/-5 b", 3, "NEAR/-5 needs a number after NEAR/", "write NEAR/10"),
+        ("a NEAR/5.5 b", 3, "NEAR/5.5 needs a number after NEAR/", "write NEAR/10"),
+        ("a NEAR/1/2 b", 3, "NEAR/1/2 needs a number after NEAR/", "write NEAR/10"),
+        (
+            "ATLEAST/x (a, b)",
+            1,
+            "ATLEAST/x is not an operator here",
+            "write ATLEAST/2 (a, b, c)",
+        ),
+        ("lang=en", 1, "= in lang=en is not an operator here", "write lang:en"),
+        ("title==gas", 1, "== in title==gas is not an operator here", "write title:gas"),
+        (
+            "‘gas pipeline’",
+            1,
+            "‘ before gas is not an operator here",
+            'a phrase stands in double quotes, "gas pipeline"',
+        ),
+        ("a NEAR (b NEAR c)", 8, "NEAR cannot be an operand of NEAR", TERMS_ONLY),
+        ("a NEAR/5 AND b", 10, "expected a term after NEAR/5", ""),
+        ("ATLEAST/2 (a, , b)", 15, "expected a term after ,", ""),
+        ("title:title:x", 7, "title: stands inside title:", BESIDE),
+        ("a]", 1, "] in a] is not an operator here", "there are no ranges"),
+        ('tag:"!"', 5, '"!" has no letter or digit to look for', "write a word"),
         ("a ONEAR/x b", 3, "ONEAR/x needs a number after ONEAR/", "write ONEAR/10"),
         ("PRE/3", 1, "PRE/3 is not an operator here", "write ONEAR/3"),
         ("near/5", 1, "near/5 is not an operator here", "write NEAR/5"),
@@ -456,7 +482,7 @@ def mistakes(expression: str, **terms: list[str]) -> tuple[Mistake, ...]:
             "write title:putin",
         ),
         ('a != "b"', 3, "!= is not an operator here", "write NOT"),
-        ("title=x", 1, "= in title=x is not an operator here", "write title:putin"),
+        ("title=x", 1, "= in title=x is not an operator here", "write title:x"),
         ('= "b"', 1, "= needs a term right after it", "write =Gazprom"),
         ('a =~ "b"', 3, "=~ is not an operator here", "write title:/putin/"),
         ("pubdate:[2022 TO 2023]", 1, "no field named pubdate", FIELDS),
@@ -545,6 +571,11 @@ def test_a_rule_tells_all_its_terms_that_are_wrong() -> None:
         (16, "b* would find too many words: * needs at least 3 letters"),
         (22, "no field named titel"),
     ]
+
+
+def test_ten_mistakes_of_a_rule_are_enough() -> None:
+    told = mistakes(" OR ".join(["+gas"] * 15))
+    assert [mistake.column for mistake in told] == list(range(1, 81, 8))
 
 
 def test_all_mistakes_of_all_rules_and_groups_come_together() -> None:
@@ -685,6 +716,13 @@ def test_a_group_may_not_use_itself() -> None:
 def test_a_group_needs_terms() -> None:
     (mistake,) = mistakes("@a", a=[])
     assert (mistake.rule, mistake.message) == ("@a", "group @a has no terms")
+
+
+def test_an_entry_of_a_group_is_no_longer_than_a_rule() -> None:
+    (mistake,) = mistakes("@a", a=["a " * 10_001])
+    assert (mistake.rule, mistake.entry) == ("@a", 0)
+    assert mistake.message == "an entry of 20,002 characters; the limit is 20,000"
+    assert mistake.hint == TELLING
 
 
 def test_an_entry_of_a_group_is_no_longer_than_a_term() -> None:
