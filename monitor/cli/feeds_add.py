@@ -168,9 +168,8 @@ def _show(rows: Sequence[_Row], discovery: Discovery, url: str, *, as_json: bool
         now = datetime.now(UTC)
         show(_COLUMNS, [_cells(row, now) for row in rows])
     if not rows:
-        why = discovery.problem or f"is {discovery.page}; no feed was found on its site"
-        hint = "" if discovery.problem else "; if you know of one, name it"
-        fail(clean(f"{url}: {why}{hint}"), NO)
+        none = f"{discovery.page}; no feed was found on its site: if you know of one, name it"
+        fail(clean(f"{url}: {discovery.problem or none}"), NO)
 
 
 def _cells(row: _Row, now: datetime) -> tuple[str, ...]:

@@ -12,23 +12,14 @@ from typing import Any, cast
 import pytest
 from rigs.names import Names
 from rigs.origin import Origin, Page, Reply, bomb
+from rigs.parsing import ParsesHere
 
 from monitor.config import Config, load
 from monitor.discover import MOST_REQUESTS, Discovery, discover
-from monitor.feedreader import read
 from monitor.fetch import FetchRequest
 from monitor.guard import open_clients
-from monitor.item import ParseResult, ParseTask
-from monitor.language import Detector
 from monitor.parse import ParserPool
 from monitor.probe import Prober
-
-
-class Here:
-    """Parses in this process, which is enough for what these origins serve."""
-
-    async def parse(self, task: ParseTask) -> ParseResult:
-        return read(task, Detector(lambda _: ("", 0.0)))
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +41,7 @@ def found_at(config: Config, url: str, names: Names | None = None) -> Discovery:
             contact=config.contact, allow_private=config.allow_private, lookup=names
         )
         async with clients as opened:
-            return await discover(Prober(opened, cast("ParserPool", Here()), config), url)
+            return await discover(Prober(opened, cast("ParserPool", ParsesHere()), config), url)
 
     return asyncio.run(run())
 
@@ -213,7 +204,7 @@ def test_hops_are_kept_as_they_were_sent_and_answered(origin: Origin, config: Co
 
     async def run() -> Any:
         async with open_clients(contact="a@b.org", allow_private=config.allow_private) as clients:
-            prober = Prober(clients, cast("ParserPool", Here()), config)
+            prober = Prober(clients, cast("ParserPool", ParsesHere()), config)
             request = FetchRequest(origin.url("/old"), headers={"X-Key": "k"}, auth=("me", "pw"))
             return await prober.look(request)
 
