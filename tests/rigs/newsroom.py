@@ -12,11 +12,12 @@ are `RULES`; every rule is told on every channel.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from email.utils import formatdate
 from html import escape
 from pathlib import Path
+from time import time
 from types import TracebackType
 from typing import Any, Self
 
@@ -70,6 +71,7 @@ class Newsroom:
         self.feeds = tuple(f"feed-{number}" for number in range(feeds))
         self.published: list[Article] = []
         self.untold: list[Article] = []
+        self._dates: dict[Article, float] = {}
         self._told: dict[Article, frozenset[Told]] = {}
         self._arrived: list[Arrival] = []
         self._seen = dict.fromkeys(CHANNELS, 0)
@@ -144,7 +146,9 @@ rules:
 
     def _serve(self, feed: str) -> None:
         all_ = [article for article in self.published if article.feed == feed]
-        body = rss(feed, all_[: self._window])
+        for article in all_:  # a little ahead: news must not look older than the last poll
+            self._dates.setdefault(article, time() + 60)
+        body = rss(feed, all_[: self._window], self._dates)
         self.origin.serve(f"/{feed}", Page(body, etag=f'"{len(all_)}"'))
 
     @property
@@ -189,11 +193,17 @@ rules:
         check_history(self.database, self.expected(), self.arrivals(), waiting=waiting, dead=dead)
 
 
-def rss(name: str, articles: Iterable[Article]) -> bytes:
-    """A feed of these articles, in this order."""
+def rss(
+    name: str, articles: Iterable[Article], dates: Mapping[Article, float] | None = None
+) -> bytes:
+    """A feed of these articles, in this order; without ``dates`` they are of 2023."""
+
+    def date(article: Article) -> str:
+        return formatdate((dates or {}).get(article, 1_700_000_000), usegmt=True)
+
     entries = "".join(
         f"<item><guid isPermaLink='false'>{escape(a.guid)}</guid><title>{escape(a.title)}</title>"
-        f"<link>{escape(a.link)}</link><pubDate>{formatdate(1_700_000_000, usegmt=True)}</pubDate>"
+        f"<link>{escape(a.link)}</link><pubDate>{date(a)}</pubDate>"
         f"<description>{escape(a.text)}</description></item>"
         for a in articles
     )
