@@ -95,12 +95,14 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """Several hits in one alert: the newest that fit, and how many more there are."""
+    """Several hits in one alert: the newest that fit, and how many more there are. ``why`` they
+    come together, in a few words."""
 
     rule: Rule
     count: int
     hits: tuple[Hit, ...]
     more: int
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,7 @@ def _data(body: Hit | Digest | Event) -> dict[str, Any]:
                 "count": body.count,
                 "hits": [_hit(hit) for hit in body.hits],
                 "more": body.more,
+                "why": body.why,
             }
         case Event():
             return {"event": body.name, "subject": body.subject, "message": body.message}
@@ -268,6 +271,7 @@ def _read_digest(raw: Mapping[str, Any]) -> Digest:
         count=raw["count"],
         hits=tuple(_read_hit(hit) for hit in raw["hits"]),
         more=raw["more"],
+        why=raw.get("why", ""),
     )
 
 

@@ -97,6 +97,7 @@ def _of_digest(digest: Digest, at: datetime) -> Message:
         at=at,
         entries=entries,
         more=digest.more + len(digest.hits) - len(entries),
+        facts=(("why together", _label(digest.why)),) if digest.why else (),
     )
 
 

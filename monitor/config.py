@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from alerts.policy import Manner
 from rules import Document, Mistake, RuleErrors, RuleSet
 
 Severity = Literal["low", "normal", "high", "critical"]
@@ -64,8 +65,8 @@ class ChannelConfig:
 
 @dataclass(frozen=True, slots=True)
 class RuleConfig:
-    """A rule and how its alerts are sent; ``send`` is already filled from ``defaults``.
-    ``until``: from then on it no longer matches."""
+    """A rule and how its alerts are sent; ``send`` and ``manner`` are already filled from
+    ``defaults``. ``until``: from then on it no longer matches."""
 
     name: str
     expression: str
@@ -75,6 +76,7 @@ class RuleConfig:
     enabled: bool = True
     until: datetime | None = None
     note: str = ""
+    manner: Manner = field(default_factory=Manner)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from alerts.policy import Manner
 from monitor.config import Config, missing_contact
 from monitor.config_channels import Channels
 from monitor.config_feeds import Feeds
 from monitor.config_files import Found, find
+from monitor.config_manner import KEYS, Route, manner_of, routes_of
 from monitor.config_rules import Rules
 from monitor.config_schema import (
     DEFAULTS,
@@ -122,11 +124,18 @@ def _parts(found: Found, findings: Findings, whole: bool) -> _Parts:
     settings = _settings(sections, found)
     zone = settings.get("timezone") or ZoneInfo("UTC")
     channels = Channels(sections["channels"], whole=whole)
-    defaults = _defaults(sections["defaults"], channels)
+    defaults = _defaults(sections["defaults"], channels, zone)
     feeds = Feeds(findings, defaults.get("first_poll") or "baseline")
     feeds.read(sections["feeds"])
     feeds.add_outlines(found.outlines)
-    rules = Rules(findings, channels, send=defaults.get("send") or (), zone=zone)
+    rules = Rules(
+        findings,
+        channels,
+        send=defaults.get("send") or (),
+        zone=zone,
+        manner=Manner(**{key: defaults[key] for key in KEYS if key in defaults}),
+        routes=(*defaults.get("routes", ()), *_routes(sections["routes"], channels)),
+    )
     rules.read_groups(sections["terms"])
     rules.read(sections["rules"])
     return _Parts(settings, channels, feeds, rules, _notify(sections["notify"], channels), zone)
@@ -179,7 +188,7 @@ def _sections(sources: list[Source], findings: Findings) -> Sections:
     return sections
 
 
-_READ_LATER = ("defaults", "notify")
+_READ_LATER = ("defaults", "notify", "routes")
 
 
 def _settings(sections: Sections, found: Found) -> dict[str, Any]:
@@ -211,7 +220,14 @@ def _notify(sections: list[Section], channels: Channels) -> tuple[str, ...]:
     return ()
 
 
-def _defaults(sections: list[Section], channels: Channels) -> dict[str, Any]:
+def _routes(sections: list[Section], channels: Channels) -> tuple[Route, ...]:
+    for section in sections:
+        if _is_first(section, sections):
+            return routes_of(section.reader, section.node, channels)
+    return ()
+
+
+def _defaults(sections: list[Section], channels: Channels, zone: ZoneInfo) -> dict[str, Any]:
     defaults: dict[str, Any] = {}
     places: dict[str, str] = {}
     for reader, table in tables(sections):
@@ -222,6 +238,11 @@ def _defaults(sections: list[Section], channels: Channels) -> dict[str, Any]:
                 reader.wrong(key, f"'{key.value}' is already given at {places[key.value]}")
             elif read and key.value == "send":
                 defaults["send"] = channels.named_by(reader, node)
+            elif read and key.value == "routes":
+                defaults["routes"] = routes_of(reader, node, channels)
+            elif read and key.value in KEYS:
+                found = manner_of(reader, {key.value: node}, zone)
+                defaults[key.value] = getattr(found, key.value)
             elif read:
                 defaults[key.value] = read(reader, node)
     return defaults

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from alerts.policy import Manner
 from monitor import config_values as values
 from monitor.config import ExampleConfig, FeedConfig, RuleConfig
 from monitor.config_channels import Channels
+from monitor.config_manner import KEYS, Route, manner_of
 from monitor.config_schema import RULE, Findings, Keys, Reader, Section, named
 from monitor.config_values import nearest, shown
 from rules import Document, Mistake, RuleSet
@@ -35,6 +37,8 @@ class Rules:
         *,
         send: tuple[str, ...],
         zone: ZoneInfo,
+        manner: Manner | None = None,
+        routes: Sequence[Route] = (),
     ) -> None:
         self.configured: dict[str, RuleConfig] = {}
         self.groups: dict[str, Group] = {}
@@ -44,6 +48,8 @@ class Rules:
         self._channels = channels
         self._send = send or channels.only
         self._zone = zone
+        self._manner = manner or Manner()
+        self._routes = routes
         self._unsent: list[tuple[Reader, Text]] = []
 
     def read_groups(self, sections: Iterable[Section]) -> None:
@@ -60,14 +66,22 @@ class Rules:
             if text is None or text.broken:
                 continue
             self._warn_of_comment(reader, text)
-            send = found.pop("send", None) or self._send
+            send = found.pop("send", None) or self._route(found)
             if not send:
                 self._unsent.append((reader, key))
-            rule = RuleConfig(key.value, text.value.strip(), send=send, **found)
+            nodes = {name: found.pop(name) for name in KEYS if name in found}
+            manner = manner_of(reader, nodes, self._zone, self._manner) if nodes else self._manner
+            rule = RuleConfig(key.value, text.value.strip(), send=send, manner=manner, **found)
             self.configured[rule.name] = rule
             if rule.enabled:
                 self._expressions[rule.name] = Expression(reader.source, key, text)
         self._tell_unsent()
+
+    def _route(self, found: Mapping[str, Any]) -> tuple[str, ...]:
+        """Where the alerts go of a rule that does not say so itself."""
+        tags, severity = found.get("tags") or (), found.get("severity") or "normal"
+        fitting = (route.send for route in self._routes if route.fits(tags, severity))
+        return next(fitting, self._send)
 
     def compiled(self, *, whole: bool) -> RuleSet | None:
         """The enabled rules; None, and mistakes in place, when they cannot be compiled.

@@ -331,9 +331,9 @@ RULE: Keys = {
     "severity": _one(values.severity),
     "send": _as_it_is,
     "tags": _many(values.word),
-    "throttle": LATER,
-    "digest": LATER,
-    "quiet": LATER,
+    "throttle": _as_it_is,
+    "digest": _as_it_is,
+    "quiet": _as_it_is,
     "repeat": LATER,
     "when": LATER,
     "absent": LATER,
@@ -341,10 +341,10 @@ RULE: Keys = {
 DEFAULTS: Keys = {
     "send": _as_it_is,
     "first_poll": _one(values.first_poll),
-    "routes": LATER,
-    "throttle": LATER,
-    "digest": LATER,
-    "quiet": LATER,
+    "routes": _as_it_is,
+    "throttle": _as_it_is,
+    "digest": _as_it_is,
+    "quiet": _as_it_is,
     "repeat": LATER,
 }
 LOG: Keys = {"level": _one(values.log_level)}
@@ -362,7 +362,7 @@ SETTINGS: Keys = {
     "web": LATER,
     "keep": LATER,
     "canary": LATER,
-    "routes": LATER,
+    "routes": _as_it_is,
 }
 SECTIONS: Keys = {
     "feeds": _as_it_is,

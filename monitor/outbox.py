@@ -16,9 +16,11 @@ from sqlalchemy.engine import Row
 
 import alerts
 import rules
+from alerts.policy import FLOOD, Manner
 from monitor.config import Config, RuleConfig
 from monitor.hits import Found
 from monitor.ids import new_id
+from monitor.mutes import ActiveMute, Mutes
 from monitor.settle import Poll
 from monitor.store import NewDelivery
 from monitor.translate import hit_of
@@ -31,11 +33,16 @@ and ``wirewatch hits`` lists them all."""
 @dataclass(slots=True)
 class Outbox:
     """What a poll's hits come to. ``hits``: rows to store; ``told``: hits there already that are
-    told now, as id and new values; ``queued``: alerts; ``held``: hits that wait, by rule."""
+    told now, as id and new values; ``telling``: hits by rule that somebody is told of: ``queued``
+    as alerts, or ``waiting`` for what `monitor.patience` decides, with what mutes them in
+    ``mutes``; ``held``: hits by rule that wait for the operator (`monitor.breaker`)."""
 
     hits: list[dict[str, Any]] = field(default_factory=list)
     told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    telling: dict[str, list[alerts.Hit]] = field(default_factory=dict)
     queued: list[NewDelivery] = field(default_factory=list)
+    waiting: dict[str, list[alerts.Hit]] = field(default_factory=dict)
+    mutes: dict[str, ActiveMute] = field(default_factory=dict)
     held: dict[str, list[alerts.Hit]] = field(default_factory=dict)
 
     @property
@@ -45,16 +52,28 @@ class Outbox:
 
     @property
     def held_count(self) -> int:
-        """How many of them wait."""
+        """How many of them wait for the operator."""
         return sum(len(held) for held in self.held.values())
 
 
-def outbox_of(found: Iterable[Found], poll: Poll, config: Config, now: datetime) -> Outbox:
+def outbox_of(
+    found: Iterable[Found], poll: Poll, config: Config, mutes: Mutes, now: datetime
+) -> Outbox:
     """The rows and alerts of everything that was found."""
     outbox = Outbox()
     for one in found:
         for match in one.matches:
             _add(outbox, one, match, poll, config, now)
+    feeds = {feed.name for feed in poll.feeds}
+    for name, hits in outbox.telling.items():
+        rule, mute = config.rules[name], mutes.on(name, feeds)
+        if rule.manner != Manner() or mute is not None or len(hits) > FLOOD:
+            outbox.waiting[name] = hits
+            if mute is not None:
+                outbox.mutes[name] = mute
+        else:
+            channels = channels_of(rule, config)
+            outbox.queued += [delivery_of(hit, to, now) for hit in hits for to in channels]
     return outbox
 
 
@@ -81,7 +100,7 @@ def _add(
     if found.held and rule.severity != "critical":
         outbox.held.setdefault(rule.name, []).append(hit)
     else:
-        outbox.queued += _deliveries(hit, rule, config, now)
+        outbox.telling.setdefault(rule.name, []).append(hit)
 
 
 def _hit_row(hit: alerts.Hit, found: Found, feed_id: str, now: datetime) -> dict[str, Any]:
@@ -98,29 +117,51 @@ def _hit_row(hit: alerts.Hit, found: Found, feed_id: str, now: datetime) -> dict
     }
 
 
-def _channels(rule: RuleConfig, config: Config) -> list[str]:
+def channels_of(rule: RuleConfig, config: Config) -> list[str]:
+    """Where a rule's alerts go now."""
     return [channel for channel in rule.send if config.channels[channel].enabled]
 
 
-def _deliveries(
-    hit: alerts.Hit, rule: RuleConfig, config: Config, now: datetime
-) -> list[NewDelivery]:
-    new = []
-    for channel in _channels(rule, config):
-        delivery_id = new_id()
-        alert = alerts.Alert(id=delivery_id, at=now, body=hit)
-        new.append(
-            NewDelivery(
-                id=delivery_id,
-                channel=channel,
-                kind="hit",
-                rule=rule.name,
-                title=hit.item.title,
-                alert=alert.to_json(),
-                hit_ids=(hit.id,),
-            )
-        )
-    return new
+def delivery_of(hit: alerts.Hit, channel: str, now: datetime) -> NewDelivery:
+    """The alert that tells one hit."""
+    delivery_id = new_id()
+    return NewDelivery(
+        id=delivery_id,
+        channel=channel,
+        kind="hit",
+        rule=hit.rule.name,
+        title=hit.item.title,
+        alert=alerts.Alert(id=delivery_id, at=now, body=hit).to_json(),
+        hit_ids=(hit.id,),
+    )
+
+
+def digest_delivery(
+    rule: RuleConfig,
+    channel: str,
+    hits: Sequence[alerts.Hit],
+    before: Row[Any] | None,
+    *,
+    now: datetime,
+    why: str,
+    held_by: str = "",
+    until: datetime | None = None,
+) -> NewDelivery:
+    """The digest that tells these hits, and those that the waiting delivery ``before`` carries
+    already: as it is to be queued, or, with the id of ``before``, to take its place."""
+    digest = _digest(rule, hits, before, why)
+    delivery_id = before.id if before else new_id()
+    return NewDelivery(
+        id=delivery_id,
+        channel=channel,
+        kind="digest",
+        rule=rule.name,
+        title=f"{digest.count} {'hit' if digest.count == 1 else 'hits'} of {rule.name}",
+        alert=alerts.Alert(id=delivery_id, at=now, body=digest).to_json(),
+        hit_ids=tuple(hit.id for hit in hits),
+        held_until=until,
+        held_by=held_by,
+    )
 
 
 def held_digests(
@@ -139,27 +180,19 @@ def held_digests(
     longer: list[NewDelivery] = []
     for name, hits in outbox.held.items():
         rule = config.rules[name]
-        for channel in _channels(rule, config):
+        for channel in channels_of(rule, config):
             row = before.get((name, channel))
-            digest = _digest(rule, hits, row)
-            delivery_id = row.id if row else new_id()
-            (longer if row else new).append(
-                NewDelivery(
-                    id=delivery_id,
-                    channel=channel,
-                    kind="digest",
-                    rule=name,
-                    title=f"{digest.count} {'hit' if digest.count == 1 else 'hits'} of {name}",
-                    alert=alerts.Alert(id=delivery_id, at=now, body=digest).to_json(),
-                    hit_ids=tuple(hit.id for hit in hits),
-                    held_until=until,
-                    held_by=held_by,
-                )
+            why = "held because their feed published old items again"
+            delivery = digest_delivery(
+                rule, channel, hits, row, now=now, why=why, held_by=held_by, until=until
             )
+            (longer if row else new).append(delivery)
     return new, longer
 
 
-def _digest(rule: RuleConfig, hits: Sequence[alerts.Hit], row: Row[Any] | None) -> alerts.Digest:
+def _digest(
+    rule: RuleConfig, hits: Sequence[alerts.Hit], row: Row[Any] | None, why: str
+) -> alerts.Digest:
     """The hits, and those that the held delivery ``row`` carries already: the newest that fit."""
     before = alerts.Alert.from_json(row.id, row.alert).body if row else None
     shown = [*hits]
@@ -170,4 +203,6 @@ def _digest(rule: RuleConfig, hits: Sequence[alerts.Hit], row: Row[Any] | None) 
     shown.sort(key=lambda hit: hit.item.published or hit.item.first_seen, reverse=True)
     shown = shown[:MOST_IN_DIGEST]
     told = alerts.Rule(name=rule.name, severity=rule.severity, tags=rule.tags)
-    return alerts.Digest(rule=told, count=count, hits=tuple(shown), more=count - len(shown))
+    return alerts.Digest(
+        rule=told, count=count, hits=tuple(shown), more=count - len(shown), why=why
+    )

@@ -16,9 +16,11 @@ from monitor.config import Config
 from monitor.fetch import FetchFailed
 from monitor.hits import HitFinder
 from monitor.identity import text_hash
+from monitor.mutes import Mutes
 from monitor.notices import tell
 from monitor.outbox import Outbox, held_digests, outbox_of
 from monitor.parse import Item, NotAFeed, Parsed, ParseFailed
+from monitor.patience import queue_patiently
 from monitor.recognition import Entry, Recognised, recognise
 from monitor.settle import (
     Poll,
@@ -55,7 +57,8 @@ def _record_items(
     republished = row.baselined_at is not None and judge(seen.window) == "republished"
     already = store.hits_on({entry.item_id for entry in seen.entries if entry.old})
     finder = HitFinder(poll, config, already, now, republished=republished)
-    outbox = outbox_of(finder.all(seen.entries), poll, config, now)
+    mutes = Mutes(tuple(store.mutes(now))) if seen.entries else Mutes()
+    outbox = outbox_of(finder.all(seen.entries), poll, config, mutes, now)
     settled = after_items(poll, parsed, seen.known_keys, now, republished=republished)
     with store.transaction():
         _write_items(store, seen.entries, row.id, now)
@@ -64,6 +67,7 @@ def _record_items(
         for hit_id, values in outbox.told:
             store.tell_hit(hit_id, values)
         store.queue(outbox.queued, now)
+        queued, waiting = queue_patiently(store, outbox.waiting, outbox.mutes, config, now)
         if outbox.held:
             _hold(store, poll, config, outbox, seen, now)
         settle_good(store, settled, config, now)
@@ -76,7 +80,8 @@ def _record_items(
         edited=_count(seen, "edited"),
         hits=outbox.count,
         held=outbox.held_count,
-        queued=len(outbox.queued),
+        queued=len(outbox.queued) + queued,
+        waiting=waiting,
         error=parsed.bozo,
     )
 

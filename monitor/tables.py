@@ -243,6 +243,17 @@ class ChannelState(SQLModel, table=True):
     disabled_at: datetime | None = _time(default=None)
 
 
+class Window(SQLModel, table=True):
+    """How much of a rule's throttle is used for a channel: ``told`` alerts since ``began_at``."""
+
+    __tablename__ = "windows"
+
+    rule: str = _text(primary_key=True)
+    channel: str = _text(primary_key=True)
+    began_at: datetime = _time()
+    told: int = 0
+
+
 class Mute(SQLModel, table=True):
     """A rule, story or feed kept quiet until a time."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from inspect import getdoc
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,7 @@ COMMANDS = {
     "hits": "What matched, newest first.",
     "deliveries": "What was and will be sent; revive what failed.",
     "feeds": "How each feed is doing and when it is polled next.",
+    "mute": "Keep a rule or a feed quiet for a while; list and lift what is quiet.",
     "send-test": "Send a test alert to each channel and tell what its service said.",
     "status": "The daemon in one look.",
     "events": "What the daemon had to tell its operators.",
@@ -37,6 +39,8 @@ SUBCOMMANDS = {
         "test": "Poll a feed once, step by step; nothing is stored.",
         "import": "Write the feeds of an OPML file into the configuration.",
         "export": "The configured feeds as OPML.",
+        "refresh": "Poll a feed as soon as its server may be asked.",
+        "revive": "Poll a feed again that was gone for good.",
         "release": "Let go, or drop, hits held since a feed republished its items.",
     },
 }
@@ -68,7 +72,8 @@ def _app(words: Sequence[str]) -> typer.Typer:
         elif _subcommand(words):
             app.add_typer(_group(name, words[1]), name=name, help=sentence)
         else:  # the command's docstring says more than the sentence
-            app.command(name, epilog=_further(name))(_module(name).command)
+            command = _module(name).command
+            app.command(name, help=_paragraphs(command), epilog=_further(name))(command)
     return app
 
 
@@ -77,10 +82,17 @@ def _group(name: str, wanted: str) -> typer.Typer:
     group = typer.Typer()
     for word, sentence in SUBCOMMANDS[name].items():
         if word == wanted:
-            group.command(word)(_module(f"{name}_{word}").command)
+            command = _module(f"{name}_{word}").command
+            group.command(word, help=_paragraphs(command))(command)
         else:
             group.command(word, help=sentence)(_not_asked_for)
     return group
+
+
+def _paragraphs(command: Callable[..., None]) -> str:
+    """Its docstring, a line a paragraph, so that each is wrapped where the terminal ends."""
+    paragraphs = (getdoc(command) or "").split("\n\n")
+    return "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
 
 
 def _further(name: str) -> str | None:

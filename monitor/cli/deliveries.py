@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from monitor.store import Store
 
 app = typer.Typer(invoke_without_command=True)
-_STATES = ("due", "sending", "sent", "dead")
+_STATES = ("due", "held", "sending", "sent", "dead", "dropped")
 _COLUMNS = (
     Column("id"),
     Column("queued"),
@@ -30,14 +30,23 @@ _COLUMNS = (
     Column("title", below=True),
     Column("answer", below=True),
 )
-_STYLE = {"sent": "green", "dead": "red", "due": "yellow", "sending": "cyan"}
+_STYLE = {
+    "sent": "green",
+    "dead": "red",
+    "due": "yellow",
+    "held": "yellow",
+    "sending": "cyan",
+    "dropped": "dim",
+}
 
 
 @app.callback()
 def listing(
     context: typer.Context,
     config: ConfigPath = None,
-    state: Annotated[str | None, typer.Option(help="Only: due, sending, sent, dead.")] = None,
+    state: Annotated[
+        str | None, typer.Option(help="Only: due, held, sending, sent, dead, dropped.")
+    ] = None,
     channel: Annotated[str | None, typer.Option(help="Only to this channel.")] = None,
     limit: Limit = 20,
     as_json: AsJson = False,
@@ -120,6 +129,7 @@ def _object(row: Row[Any]) -> dict[str, Any]:
         "attempts": row.attempts,
         "created": row.created_at,
         "due": row.due_at,
+        "held_by": row.held_by,
         "last_attempt": row.last_attempt_at,
         "sent": row.sent_at,
         "answer": row.answer,
@@ -140,8 +150,8 @@ def _row(row: Row[Any], now: datetime) -> tuple[str | Text, ...]:
     from rich.text import Text
 
     state = row.state
-    if state == "due" and row.due_at is not None and row.due_at > now:
-        state = f"due {when(row.due_at, now)}"
+    if state in ("due", "held") and row.due_at is not None and row.due_at > now:
+        state = f"{'held, ' if state == 'held' else ''}due {when(row.due_at, now)}"
     return (
         short(row.id),
         when(row.created_at, now),

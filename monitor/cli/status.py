@@ -50,7 +50,8 @@ def _show(facts: dict[str, Any], now: datetime) -> None:
     table.add_row("rules", str(facts["rules"]))
     table.add_row("items", str(facts["items"]))
     table.add_row("hits", f"{facts['hits']}, {facts['hits_24h']} in the last 24 h")
-    table.add_row("alerts", f"{sends.get('sent', 0)} sent, {waiting} waiting{oldest}")
+    held = f", {sends['held']} digests held" if sends.get("held") else ""
+    table.add_row("alerts", f"{sends.get('sent', 0)} sent, {waiting} waiting{oldest}{held}")
     table.add_row("dead letters", _dead(sends.get("dead", 0)))
     table.add_row("last good poll", when(facts["last_good_poll"], now))
     table.add_row("next poll", due(facts["next_poll"], now))

@@ -14,9 +14,17 @@ from monitor.store.events import EventQuestions
 from monitor.store.feeds import ConfiguredFeed, FeedQuestions
 from monitor.store.items import ItemQuestions, KnownItem
 from monitor.store.numbers import NumberQuestions
+from monitor.store.waiting import WaitingQuestions
 
 __all__ = ["ClaimedDelivery", "ConfiguredFeed", "KnownItem", "NewDelivery", "Store", "tags_text"]
 
 
-class Store(FeedQuestions, ItemQuestions, NumberQuestions, EventQuestions, ClockQuestions):
+class Store(
+    FeedQuestions,
+    ItemQuestions,
+    WaitingQuestions,
+    NumberQuestions,
+    EventQuestions,
+    ClockQuestions,
+):
     """The database behind named questions, which stand in the modules beside."""

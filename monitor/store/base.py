@@ -20,7 +20,9 @@ from monitor.tables import (
     Hit,
     Host,
     Item,
+    Mute,
     Sighting,
+    Window,
 )
 
 feeds = Feed.__table__  # type: ignore[attr-defined] # SQLModel adds it at run time
@@ -32,6 +34,8 @@ deliveries = Delivery.__table__  # type: ignore[attr-defined] # likewise
 delivery_hits = DeliveryHit.__table__  # type: ignore[attr-defined] # likewise
 channels = ChannelState.__table__  # type: ignore[attr-defined] # likewise
 events = Event.__table__  # type: ignore[attr-defined] # likewise
+mutes = Mute.__table__  # type: ignore[attr-defined] # likewise
+windows = Window.__table__  # type: ignore[attr-defined] # likewise
 
 
 _CHUNK = 500  # values in one IN (...): every database takes so many

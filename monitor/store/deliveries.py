@@ -99,7 +99,12 @@ class DeliveryQuestions(Questions):
         self._run(
             sa.update(deliveries)
             .where(deliveries.c.id == delivery.id)
-            .values(alert=delivery.alert, title=delivery.title)
+            .values(
+                alert=delivery.alert,
+                title=delivery.title,
+                due_at=delivery.held_until,
+                retry_from=delivery.held_until,
+            )
         )
         self._run(
             sa.insert(delivery_hits),
