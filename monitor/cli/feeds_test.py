@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -191,8 +191,8 @@ def _print_document(page: _Page, document: Report) -> None:
 
 def _print_next(page: _Page, report: Report) -> None:
     page.head("next poll")
-    after = report["next_poll"]["after_seconds"]
-    told = "never" if after is None else f"about {_length(after)} later"
+    now, after = datetime.now(UTC), report["next_poll"]["after_seconds"]
+    told = "never" if after is None else when(now + timedelta(seconds=after), now)
     page.line(f"{told}: {report['next_poll']['why']}")
     pair = report["validators"] or {}
     if pair.get("etag"):
@@ -218,14 +218,6 @@ def _print_item(page: _Page, item: Report) -> None:
 
 def _seconds(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
-
-
-def _length(seconds: int) -> str:
-    from datetime import timedelta
-
-    from monitor.schedule import period
-
-    return period(timedelta(seconds=seconds - seconds % 60 if seconds > 120 else seconds))
 
 
 class _Page:

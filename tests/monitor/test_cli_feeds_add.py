@@ -102,7 +102,7 @@ def test_of_a_site_the_operator_chooses_by_number(
         f"{origin.url('/world')}: a feed, RSS 2.0",
         f"{origin.url('/asia')}: a feed, RSS 2.0",
     ]
-    assert "which one? 0 for none [1]: " in done.err
+    assert "which one? 0 for none [1]:" in done.err
     assert {name: one.url for name, one in load(etc, {}).feeds.items()} == {
         "asia": origin.url("/asia")
     }
