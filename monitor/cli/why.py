@@ -108,7 +108,7 @@ def _item_ids(store: Store, given: str) -> tuple[list[str], str | None]:
         hit = store.hit(hits[0])
         return [hit.item_id], hit.rule
     if not items:
-        fail(f"{given}: no item and no hit begins so; ids are shown by: wirewatch hits --json")
+        fail(f"{given}: no item and no hit begins so; ids are shown by: wirewatch hits")
     return items, None
 
 

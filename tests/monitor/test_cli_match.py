@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, Any, cast
@@ -435,3 +436,16 @@ def test_every_command_says_how_it_is_used(name: str) -> None:
     done = run_here([name, "--help"])
     assert done.code == 0
     assert f"wirewatch {name}" in done.out
+
+
+@pytest.mark.parametrize("name", ["match", "backtest"])
+def test_the_help_of_several_paragraphs_is_wrapped_where_the_terminal_ends(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    told = run_here([name, "--help"]).out.split("╭")[0]
+    lines = [line.strip() for line in told.splitlines()]
+    for line, following in pairwise(lines):
+        first = following.split(" ")[0]
+        if line and first and not line.endswith("."):
+            assert len(f"{line} {first}") > 74, f"there was room for {first!r}"

@@ -263,11 +263,11 @@ def test_an_edited_item_says_when(archive: Archive) -> None:
         (("0", "gas"), "0: more than one item or hit begins so; write more of the id\n"),
         (
             ("z", "gas"),
-            "z: no item and no hit begins so; ids are shown by: wirewatch hits --json\n",
+            "z: no item and no hit begins so; ids are shown by: wirewatch hits\n",
         ),
         (
             ("%", "gas"),
-            "%: no item and no hit begins so; ids are shown by: wirewatch hits --json\n",
+            "%: no item and no hit begins so; ids are shown by: wirewatch hits\n",
         ),
         (("https://x.example/", "gas"), "https://x.example/: no stored item has this URL\n"),
         (("ftp://[", "gas"), "ftp://[: no stored item has this URL\n"),
