@@ -27,6 +27,7 @@ COMMANDS = {
     "hits": "What matched, newest first.",
     "deliveries": "What was and will be sent; revive what failed.",
     "feeds": "How each feed is doing and when it is polled next.",
+    "mute": "Keep a rule or a feed quiet for a while; list and lift what is quiet.",
     "send-test": "Send a test alert to each channel and tell what its service said.",
     "status": "The daemon in one look.",
     "events": "What the daemon had to tell its operators.",
@@ -38,6 +39,8 @@ SUBCOMMANDS = {
         "test": "Poll a feed once, step by step; nothing is stored.",
         "import": "Write the feeds of an OPML file into the configuration.",
         "export": "The configured feeds as OPML.",
+        "refresh": "Poll a feed as soon as its server may be asked.",
+        "revive": "Poll a feed again that was gone for good.",
         "release": "Let go, or drop, hits held since a feed republished its items.",
     },
 }
