@@ -100,9 +100,8 @@ def _write_items(store: Store, entries: Sequence[Entry], feed_id: str, now: date
         ]
     )
     for entry in entries:
-        if entry.old is not None and entry.old.feed_id == feed_id:
-            edited = {"edited_at": now} if _is_edited(entry) else {}
-            store.edit_item(entry.item_id, _texts(entry) | edited)
+        if _edits(entry, feed_id):
+            store.edit_item(entry.item_id, _texts(entry) | {"edited_at": now})
         if entry.how == "edited":
             store.edit_sighting(feed_id, entry.item.key, text_hash(entry.item))
         elif entry.reused:
@@ -110,8 +109,10 @@ def _write_items(store: Store, entries: Sequence[Entry], feed_id: str, now: date
     store.add_sightings([_sighting(e, feed_id, now) for e in entries if e.how != "edited"])
 
 
-def _is_edited(entry: Entry) -> bool:
-    return entry.old is not None and entry.old.text_hash != text_hash(entry.item)
+def _edits(entry: Entry, feed_id: str) -> bool:
+    """Whether the item's own text changes: it is that of the feed that had it first."""
+    old = entry.old
+    return old is not None and old.feed_id == feed_id and old.text_hash != text_hash(entry.item)
 
 
 def _sighting(entry: Entry, feed_id: str, now: datetime) -> dict[str, Any]:

@@ -22,7 +22,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from difflib import SequenceMatcher
 
 from monitor.canonical import canonical_link, site_of, title_key
@@ -213,8 +213,7 @@ class _Search:
         old, new = _words(candidate.text), _words(text)
         if min(old.total(), new.total()) >= _LONG:
             return _overlap(old, new) > _NEARLY_THE_SAME
-        same_time = item.published is not None and item.published == candidate.published
-        return same_time and old == new
+        return item.published == candidate.published and _is_exact(item.published) and old == new
 
     def _one_site(self, mark: Marks, candidate: Candidate) -> bool:
         """By the links, where both tell: many sites' feeds may live at one service's host."""
@@ -226,6 +225,11 @@ class _Search:
     def _may_compare(self) -> bool:
         self.patience -= 1
         return self.patience >= 0
+
+
+def _is_exact(at: datetime | None) -> bool:
+    """Whether this is a time of day, and not a date alone."""
+    return at is not None and at.astimezone(UTC).time() != time()
 
 
 def _host_in(canonical: str) -> str:
