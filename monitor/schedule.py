@@ -216,6 +216,17 @@ def rescheduled(
     return max(last_request_at + interval, not_before or last_request_at)
 
 
+def asked_for(
+    rhythm: Rhythm, last_request_at: datetime | None, not_before: datetime | None, now: datetime
+) -> datetime:
+    """When to poll a feed that an operator wants polled now: no closer to its last request than
+    it may ever be asked, and never earlier than the server allowed."""
+    if last_request_at is None:
+        return now
+    least = max(usual_pause(rhythm, SHORTEST)[0], _SLOWED[rhythm.slowed])
+    return max(now, last_request_at + least, not_before or now)
+
+
 @dataclass(frozen=True, slots=True)
 class Retry:
     """A channel's own schedule: pauses from ``first``, each ``factor`` times longer up to ``max``,

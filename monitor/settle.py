@@ -25,7 +25,7 @@ from monitor.recent import PollNote, last_window, noted
 from monitor.schedule import Bad, Good, NextPoll, Rhythm, is_on_time, next_poll
 from monitor.store import Store
 from monitor.urls import BadUrl, host_of, redacted
-from monitor.wishes import Wishes, bits, numbers
+from monitor.wishes import Wishes, bits, remembered
 
 _LONGEST_ANSWER = timedelta(minutes=3)
 
@@ -268,9 +268,7 @@ def _wishes_kept(hints: FeedHints) -> dict[str, Any]:
 
 def _remembered(row: Row[Any]) -> Wishes:
     """What the feed's last document wished."""
-    return Wishes(
-        _span(row.ttl_s), _span(row.sy_s), numbers(row.skip_hours), numbers(row.skip_days)
-    )
+    return remembered(row.ttl_s, row.sy_s, row.skip_hours, row.skip_days)
 
 
 def _rhythm_kept(poll: Poll, brought: bool, now: datetime) -> dict[str, Any]:

@@ -30,6 +30,16 @@ class Wishes:
         return utc.hour in self.skip_hours or utc.weekday() in self.skip_days
 
 
+def remembered(ttl_s: int | None, sy_s: int | None, hours: int, days: int) -> Wishes:
+    """Wishes as the database holds them: seconds, and sets as `bits`."""
+    return Wishes(
+        None if ttl_s is None else timedelta(seconds=ttl_s),
+        None if sy_s is None else timedelta(seconds=sy_s),
+        numbers(hours),
+        numbers(days),
+    )
+
+
 def bits(numbers: Iterable[int]) -> int:
     """A set of small numbers as one: how the database holds hours and days."""
     return sum(1 << number for number in set(numbers))

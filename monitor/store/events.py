@@ -45,3 +45,10 @@ class EventQuestions(Questions):
                     sa.select(events).order_by(events.c.at.desc(), events.c.id.desc()).limit(limit)
                 )
             )
+
+    def events_about(self, subject: str, limit: int) -> list[Row[Any]]:
+        """The events of one feed or channel, newest first."""
+        with self.transaction():
+            question = sa.select(events).where(events.c.subject == subject)
+            question = question.order_by(events.c.at.desc(), events.c.id.desc())
+            return list(self._run(question.limit(limit)))

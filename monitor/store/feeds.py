@@ -304,6 +304,49 @@ class FeedQuestions(Questions):
         with self.transaction():
             return list(self._run(sa.select(feeds).order_by(feeds.c.name)))
 
+    def poll_at(self, feed_id: str, at: datetime, why: str) -> None:
+        """The feed is polled then, because an operator wants it."""
+        with self.transaction():
+            question = sa.update(feeds).where(feeds.c.id == feed_id)
+            self._run(question.values(next_poll_at=at, next_poll_why=why))
+
+    def revive_feed(self, feed_id: str, now: datetime) -> None:
+        """A feed that was gone for good is polled again, as one of which nothing bad is known."""
+        with self.transaction():
+            question = sa.update(feeds).where(feeds.c.id == feed_id)
+            self._run(
+                question.values(
+                    state="new",
+                    next_poll_at=now,
+                    next_poll_why="revived",
+                    not_before=None,
+                    failures=0,
+                    failing_since=None,
+                    told_broken_at=None,
+                    told_together=False,
+                    last_error="",
+                )
+            )
+
+    def items_by_day(self, since: datetime) -> dict[str, dict[str, int]]:
+        """Per feed id and day (``2026-11-22``, UTC), how many items were new. First polls, which
+        bring a whole window, do not count."""
+        with self.transaction():
+            day = sa.func.date(sightings.c.first_seen_at, type_=sa.Text)
+            rows = self._run(
+                sa.select(sightings.c.feed_id, day, sa.func.count())
+                .join(feeds, feeds.c.id == sightings.c.feed_id)
+                .where(
+                    sightings.c.first_seen_at > since,
+                    sightings.c.first_seen_at > feeds.c.baselined_at,
+                )
+                .group_by(sightings.c.feed_id, day)
+            )
+            found: dict[str, dict[str, int]] = {}
+            for feed_id, on, count in rows:
+                found.setdefault(feed_id, {})[str(on)] = count
+            return found
+
     def feed_counts(self) -> dict[str, tuple[int, datetime | None]]:
         """Per feed id: how many items, and when the newest was first seen."""
         with self.transaction():

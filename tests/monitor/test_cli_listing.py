@@ -93,8 +93,8 @@ def test_a_hit_of_the_first_poll_says_why_nobody_was_told(archive: Archive, tmp_
 
 
 def test_feeds_can_be_named(archive: Archive) -> None:
-    done = piped(archive, "feeds", "antara")
-    assert [line.split()[0] for line in done.out.splitlines()] == ["feed", "antara"]
+    done = piped(archive, "feeds", "antara", "tass")
+    assert [line.split()[0] for line in done.out.splitlines()] == ["feed", "antara", "tass"]
     done = piped(archive, "feeds", "antara", "antra")
     assert (done.code, done.err) == (2, "no feed 'antra'; all of them: wirewatch feeds\n")
 

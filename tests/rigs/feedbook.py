@@ -49,9 +49,11 @@ def _empty_database() -> bytes:
 class Feedbook:
     """``feeds`` by name, each with the keys it has besides its URL; the first is ``one``."""
 
-    def __init__(self, folder: Path, feeds: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, feeds: dict[str, str] | None = None, *, start: datetime = START
+    ) -> None:
         self.folder = folder
-        self.now = START
+        self.now = start
         self.configure(feeds or {"one": ""})
         database = folder / "wirewatch.db"
         database.write_bytes(_empty_database())
