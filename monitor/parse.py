@@ -28,7 +28,7 @@ from typing import Self
 
 from monitor import parse_worker
 from monitor.item import FeedHints, Item, NotAFeed, Parsed, ParseFailed, ParseResult, ParseTask
-from monitor.parse_wire import LENGTH, TAKEN, frame, result_from_bytes, task_to_bytes
+from monitor.parse_wire import LENGTH, TAKEN, result_from_bytes, task_to_frames
 
 __all__ = [
     "FeedHints",
@@ -44,6 +44,7 @@ __all__ = [
 _START_LIMIT = timedelta(seconds=60)
 _QUICK = timedelta(seconds=1)
 _LONGEST_QUEUE = timedelta(seconds=60)  # the lease of a poll is three times that
+_PIECE = 1 << 18
 _LONGEST_ANSWER = 256 << 20
 
 
@@ -98,34 +99,33 @@ class ParserPool:
 
     async def parse(self, task: ParseTask) -> ParseResult:
         """The items of ``task.body``, or why there are none. Raises nothing for any body."""
-        payload = frame(task_to_bytes(task))
-        answer = await self._quickly(payload)
+        answer = await self._quickly(task)
         if isinstance(answer, ParseFailed) and answer.kind == "timeout" and self._slow:
-            return await self._slowly(self._slow, payload)
+            return await self._slowly(self._slow, task)
         return answer
 
-    async def _quickly(self, payload: bytes) -> ParseResult:
+    async def _quickly(self, task: ParseTask) -> ParseResult:
         worker = await self._free.get()
         try:
-            return await self._parsed(worker, payload)
+            return await self._parsed(worker, task)
         finally:
             self._free.put_nowait(worker)
 
-    async def _slowly(self, worker: _Worker, payload: bytes) -> ParseResult:
+    async def _slowly(self, worker: _Worker, task: ParseTask) -> ParseResult:
         try:
             async with asyncio.timeout(_LONGEST_QUEUE.total_seconds()):
                 await self._slow_is_taken.acquire()
         except TimeoutError:
             return ParseFailed("timeout", "the document takes long to parse, as do those before it")
         try:
-            return await self._parsed(worker, payload)
+            return await self._parsed(worker, task)
         finally:
             self._slow_is_taken.release()
 
-    async def _parsed(self, worker: _Worker, payload: bytes) -> ParseResult:
+    async def _parsed(self, worker: _Worker, task: ParseTask) -> ParseResult:
         if self._closed:
             return ParseFailed("crashed", "the parser was shut down")
-        return await worker.parse(payload)
+        return await worker.parse(task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,14 +150,14 @@ class _Worker:
         self._limits = limits
         self._process: asyncio.subprocess.Process | None = None
 
-    async def parse(self, payload: bytes) -> ParseResult:
+    async def parse(self, task: ParseTask) -> ParseResult:
         """One task in one process. A process that died idle is replaced, at no cost to the task."""
         try:
             for _ in range(2):
                 process = await self._living()
                 if process is None:
                     return ParseFailed("crashed", "the parser process could not be started")
-                answer = await self._asked(process, payload)
+                answer = await self._asked(process, task)
                 if answer is not None:
                     return answer
         except asyncio.CancelledError:
@@ -166,13 +166,13 @@ class _Worker:
         return ParseFailed("crashed", "the parser process died before it took the document")
 
     async def _asked(
-        self, process: asyncio.subprocess.Process, payload: bytes
+        self, process: asyncio.subprocess.Process, task: ParseTask
     ) -> ParseResult | None:
         """The answer of a process, or None when it was dead before it took the task."""
         taken = False
         try:
             async with asyncio.timeout(self._limits.seconds):
-                await _send(process, payload)
+                await _send(process, task)
                 taken = await _received(process, 1) == TAKEN
                 return result_from_bytes(await _framed(process))
         except TimeoutError:
@@ -236,11 +236,15 @@ def _environment(ours: Mapping[str, str]) -> dict[str, str]:
     return {name: ours[name] for name in ("PATH", "LD_LIBRARY_PATH", "LANG") if name in ours}
 
 
-async def _send(process: asyncio.subprocess.Process, payload: bytes) -> None:
+async def _send(process: asyncio.subprocess.Process, task: ParseTask) -> None:
+    """Write the task piece by piece, so that a large body is not copied into a buffer."""
     if process.stdin is None:
         raise EOFError
-    process.stdin.write(payload)
-    await process.stdin.drain()
+    head, body = task_to_frames(task)
+    process.stdin.write(head)
+    for start in range(0, len(body), _PIECE):
+        process.stdin.write(body[start : start + _PIECE])
+        await process.stdin.drain()
 
 
 async def _received(process: asyncio.subprocess.Process, size: int) -> bytes:

@@ -23,14 +23,14 @@ def frame(payload: bytes) -> bytes:
     return LENGTH.pack(len(payload)) + payload
 
 
-def task_to_bytes(task: ParseTask) -> bytes:
-    return marshal.dumps(
-        (task.body, task.url, task.content_type, task.lang, task.source, _stamp(task.now))
-    )
+def task_to_frames(task: ParseTask) -> tuple[bytes, bytes]:
+    """Two parts of one message: what is said of the body, and the body, which is not copied."""
+    about = (task.url, task.content_type, task.lang, task.source, _stamp(task.now))
+    return frame(marshal.dumps(about)) + LENGTH.pack(len(task.body)), task.body
 
 
-def task_from_bytes(payload: bytes) -> ParseTask:
-    body, url, content_type, lang, source, now = marshal.loads(payload)  # noqa: S302 - our own pool wrote it
+def task_from_frames(about: bytes, body: bytes) -> ParseTask:
+    url, content_type, lang, source, now = marshal.loads(about)  # noqa: S302 - our own pool wrote it
     return ParseTask(body, url, content_type, lang, source, _moment(now))
 
 

@@ -36,7 +36,7 @@ def main(parent: int, seconds: int, megabytes: int) -> None:
         TAKEN,
         frame,
         result_to_bytes,
-        task_from_bytes,
+        task_from_frames,
     )
 
     read = _reader()
@@ -46,11 +46,11 @@ def main(parent: int, seconds: int, megabytes: int) -> None:
     )
     _allow_memory(megabytes)
     _write(frame(b""))
-    while _is_slim(megabytes) and (payload := _next_task(sys.stdin.buffer)) is not None:
+    while _is_slim(megabytes) and (frames := _next_task(sys.stdin.buffer)) is not None:
         _write(TAKEN)
         _allow_time(seconds)
         try:
-            answer = result_to_bytes(read(task_from_bytes(payload)))
+            answer = result_to_bytes(read(task_from_frames(*frames)))
         except MemoryError:
             os.write(sys.stdout.fileno(), too_big)
             return
@@ -116,8 +116,14 @@ def _limit(what: int, soft: int, hard: int | None = None) -> None:
         resource.setrlimit(what, (soft, most if hard is None else hard))
 
 
-def _next_task(pipe: BinaryIO) -> bytes | None:
-    """The next task, or None when the pool has closed the pipe."""
+def _next_task(pipe: BinaryIO) -> tuple[bytes, bytes] | None:
+    """The frames of the next task, or None when the pool has closed the pipe."""
+    about = _next_frame(pipe)
+    body = _next_frame(pipe) if about is not None else None
+    return (about, body) if about is not None and body is not None else None
+
+
+def _next_frame(pipe: BinaryIO) -> bytes | None:
     head = pipe.read(4)
     if len(head) < 4:
         return None

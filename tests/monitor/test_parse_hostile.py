@@ -18,7 +18,7 @@ from rigs.bombs import GOOD, SLOW
 from monitor import parse, parse_worker
 from monitor.item import Parsed, ParseFailed, ParseTask
 from monitor.parse import ParserPool
-from monitor.parse_wire import frame, task_to_bytes
+from monitor.parse_wire import task_to_frames
 
 T = TypeVar("T")
 URL = "https://desk.example/feed.xml"
@@ -59,7 +59,7 @@ def test_a_worker_ends_itself_when_nobody_is_left_to_end_it() -> None:
     arguments = [sys.executable, "-I", parse_worker.__file__, str(os.getpid()), "1", "256"]
     worker = subprocess.run(
         arguments,
-        input=frame(task_to_bytes(ParseTask(SLOW, URL))),
+        input=b"".join(task_to_frames(ParseTask(SLOW, URL))),
         stdout=subprocess.DEVNULL,
         timeout=60,
         check=False,

@@ -23,7 +23,7 @@ from monitor.feedreader import read
 from monitor.item import Item, NotAFeed, Parsed, ParseFailed, ParseResult, ParseTask
 from monitor.language import Detector, load_guess
 from monitor.parse import ParserPool
-from monitor.parse_wire import result_from_bytes, result_to_bytes, task_from_bytes, task_to_bytes
+from monitor.parse_wire import result_from_bytes, result_to_bytes
 
 pytestmark = [pytest.mark.corpus, pytest.mark.xdist_group("corpora")]
 
@@ -48,8 +48,8 @@ def detector() -> Detector:
 
 
 def worked(task: ParseTask, detector: Detector) -> ParseResult:
-    """What a worker would answer, through the same bytes."""
-    return result_from_bytes(result_to_bytes(read(task_from_bytes(task_to_bytes(task)), detector)))
+    """What a worker would answer, as it arrives."""
+    return result_from_bytes(result_to_bytes(read(task, detector)))
 
 
 def mistakes(result: ParseResult) -> list[str]:
