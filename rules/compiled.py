@@ -38,6 +38,7 @@ from rules.expression import (
     Word,
     holds,
 )
+from rules.required import required
 from rules.stream import letters
 
 # --- plans -----------------------------------------------------------------------------------
@@ -406,7 +407,7 @@ def _leaf(leaf: Leaf, fields: tuple[str, ...], facts: Facts) -> int | Tree:
             there = (word for part in leaf.parts for word in part.words)
             return Plan(_all_there(there, fields, facts), (), (Ask(term),))
         case Pattern():
-            return Plan((), (), (Ask(term),))
+            return _pattern(leaf, term, facts)
         case Whole():
             return _NEVER
 
@@ -486,6 +487,19 @@ def _there(word: Word, fields: tuple[str, ...], facts: Facts) -> Clause:
     if word.compare == "stem":
         there = (*there, facts.stem(word.surface, 3 * often))
     return there
+
+
+def _pattern(pattern: Pattern, term: Term, facts: Facts) -> Tree:
+    clauses: list[Clause] = []
+    for literals in required(pattern.pattern, cased=pattern.cased):
+        clause: Clause = ()
+        for literal in literals:
+            data = facts.letters(literal)
+            fact = facts.literal(data, term.fields, 2.0 * 0.62 ** len(data))
+            spaceless = words.is_spaceless(literal)
+            clause += (fact, facts.found_only(fact)) if spaceless else (fact,)
+        clauses.append(clause)
+    return Plan(tuple(clauses), (), (Ask(term),))
 
 
 def _phrase_often(phrase: Phrase) -> float:

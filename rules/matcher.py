@@ -15,6 +15,7 @@ from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any
 
@@ -38,19 +39,21 @@ from rules.stream import BORDER, Stream, join, stream
 _MANY = 96  # numbers in a row; where there are more, they are kept by their second fact
 _JOINED_WHEN = 4  # a segment is joined with the one before when that is not so many times larger
 _LONG_VALUE = 256  # longer ones are not remembered, so that the memo is bounded in bytes too
+_LONG_WORD = 64  # longer ones have no stem but their normal form
 _FARTHER = ("author", "url", "source")
 
 
 class Item:
     """A document being matched: its stream is made once, its words are cut when asked for."""
 
-    __slots__ = ("_farther", "_reading", "_stream", "document")
+    __slots__ = ("_farther", "_reading", "_stems", "_stream", "document")
 
     def __init__(self, document: Document) -> None:
         self.document = document
         self._reading: Reading | None = None
         self._stream: Stream | None = None
         self._farther: Stream | None = None
+        self._stems: frozenset[str] | None = None
 
     @property
     def reading(self) -> Reading:
@@ -74,6 +77,20 @@ class Item:
             document = self.document
             self._farther = _stream_of(document.author, document.url, document.source)
         return self._farther
+
+    @property
+    def stems(self) -> frozenset[str]:
+        """The stems of all words of all fields; each word is asked for once."""
+        if self._stems is None:
+            document = self.document
+            fields = (getattr(document, name) for name in (*ANYWHERE, *_FARTHER))
+            flat, _ = words.flatten("\n".join(filter(None, fields)))
+            surfaces = set(words.word_pattern().findall(flat))
+            long = {one for one in surfaces if len(one) > _LONG_WORD}  # not to be remembered
+            lang = words.language(document.lang)
+            stems = map(words.stem, surfaces - long, repeat(lang))
+            self._stems = frozenset(chain(stems, map(words.normal, long)))
+        return self._stems
 
 
 def _stream_of(first: str, second: str, third: str) -> Stream:
@@ -214,7 +231,7 @@ class Segment:
         if self._values:
             facts.update(self._whole(item.document))
         if self._stems:
-            facts.update(self._stemmed(item.reading))
+            facts.update(self._stemmed(item))
         return facts
 
     def _fielded(
@@ -250,12 +267,11 @@ class Segment:
 
     # Stems.
 
-    def _stemmed(self, reading: Reading) -> Iterator[int]:
-        by_stem = self._stems_of(words.language(reading.document.lang))
+    def _stemmed(self, item: Item) -> Iterator[int]:
+        by_stem = self._stems_of(words.language(item.document.lang))
         if by_stem:
-            for name in (*ANYWHERE, *_FARTHER):
-                for stem in reading.text(name).stems.keys() & by_stem.keys():
-                    yield from by_stem[stem]
+            for stem in item.stems & by_stem.keys():
+                yield from by_stem[stem]
 
     def _find_stems(self, lang: str) -> dict[str, tuple[int, ...]]:
         """The facts of each stem in a language; none where the word itself is all there is."""
