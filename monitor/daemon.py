@@ -53,16 +53,31 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def since_boot() -> float:
+    """Seconds on a clock that nobody sets, and that goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class Engine:
     """The working parts: made once, given a new configuration at each reload.
 
     `run` lets the clock drive them; `once` drives them for one round. Both hold the database's
     exclusive lock, so that whatever is ``sending`` when they start belongs to the dead.
+
+    ``clock`` tells the time of day, which somebody may set; ``steady`` counts seconds that nobody
+    can. Without one, whatever the clock says has passed.
     """
 
-    def __init__(self, config: Config, redact: Redactor, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        redact: Redactor,
+        clock: Callable[[], datetime],
+        steady: Callable[[], float] | None = None,
+    ) -> None:
         self.config = config
         self.clock = clock
+        self._steady = steady or (lambda: clock().timestamp())
         self.store = Store(open_engine(config.database))
         self.writer = Writer()
         self.pool = ParserPool()
@@ -71,7 +86,7 @@ class Engine:
         self._base = AsyncExitStack()
         self._stacks: list[AsyncExitStack] = []
         self._tasks: set[asyncio.Future[object]] = set()
-        self._latest = clock()
+        self._latest, self._counted = clock(), self._steady()
         self._next_checkup = self._latest
 
     def _senders(self, config: Config, clients: Clients) -> Senders:
@@ -209,9 +224,14 @@ class Engine:
         )
 
     async def _mind_the_clock(self) -> None:
-        if self.clock() < self._latest - _CLOCK_SLACK:
+        now, counted = self.clock(), self._steady()
+        ahead = now - self._latest - timedelta(seconds=counted - self._counted)
+        if now < self._latest - _CLOCK_SLACK:
             await self._follow_clock_back()
-        self._latest = self.clock()
+        elif ahead > _CLOCK_SLACK:
+            moved = await self.writer(self.store.follow_clock_on, now, ahead)
+            outcome("WARNING", "clock", outcome="stepped_on", by=str(ahead), moved=moved)
+        self._latest, self._counted = now, counted
 
     async def _check_up(self) -> None:
         """Now and then look at all feeds: some trouble shows only in what did not happen."""
@@ -285,7 +305,10 @@ def _write(message: str) -> None:
 
 @asynccontextmanager
 async def engine(
-    config: Config, redact: Redactor, clock: Callable[[], datetime] = utc_now
+    config: Config,
+    redact: Redactor,
+    clock: Callable[[], datetime] = utc_now,
+    steady: Callable[[], float] | None = None,
 ) -> AsyncIterator[Engine]:
     """The working parts on a migrated database that is ours alone.
 
@@ -294,7 +317,7 @@ async def engine(
     """
     with exclusive_lock(config.database):
         prepare(config.database)
-        parts = Engine(config, redact, clock)
+        parts = Engine(config, redact, clock, steady)
         try:
             await parts.start()
             try:
@@ -509,7 +532,7 @@ async def run(config: Config, path: Path, redact: Redactor) -> None:
     """The daemon, from the database's lock to the last settled send."""
     # A big database may take longer to bring up to date than systemd waits for a start.
     systemd.notify("STATUS=opening the database", systemd.extend_timeout(_LONGEST_MIGRATION))
-    async with engine(config, redact) as parts:
+    async with engine(config, redact, steady=since_boot) as parts:
         await Daemon(parts, path).serve()
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from monitor.schedule import NEVER
 from monitor.store.base import (
     Questions,
     channels,
@@ -57,6 +59,42 @@ class ClockQuestions(Questions):
                     sa.update(channels).where(channels.c.name == name).values(blocked_until=until)
                 )
             return moved
+
+    def follow_clock_on(self, now: datetime, by: timedelta) -> int:
+        """The clock was set on ``by`` so much: polls that were still to come, and the silence of
+        hosts, come as much later, since no publisher saw that time pass. Says how many feeds were
+        moved. Alerts only come earlier."""
+        with self.transaction():
+            times = (feeds.c.next_poll_at, feeds.c.not_before, feeds.c.claimed_until)
+            moved = self._moved_on(feeds.c.id, times, now - by, by)
+            self._moved_on(hosts.c.host, (hosts.c.free_at, hosts.c.blocked_until), now - by, by)
+            question = sa.select(feeds.c.id, feeds.c.last_request_at)
+            asked = self._run(question.where(feeds.c.last_request_at.is_not(None))).all()
+            self._run(
+                sa.update(feeds).where(feeds.c.id == sa.bindparam("row")),
+                [{"row": row.id, "last_request_at": row.last_request_at + by} for row in asked],
+            )
+            return moved
+
+    def _moved_on(
+        self,
+        key: sa.ColumnElement[str],
+        times: Sequence[sa.ColumnElement[datetime]],
+        after: datetime,
+        by: timedelta,
+    ) -> int:
+        """Times later than ``after`` are put off ``by`` so much, row by row: databases count time
+        in different ways. How many rows the first of them moved."""
+        counts = []
+        for column in times:
+            question = sa.select(key, column).where(column > after, column < NEVER - by)
+            rows = self._run(question).all()
+            self._run(
+                sa.update(column.table).where(key == sa.bindparam("row")),
+                [{"row": row[0], column.name: row[1] + by} for row in rows],
+            )
+            counts.append(len(rows))
+        return counts[0]
 
     def _blocks_moved(self, now: datetime) -> None:
         """Hosts that asked for silence did so when one of their feeds was asked last."""

@@ -25,6 +25,7 @@ from monitor.health import (
 )
 from monitor.item import FeedHints, NotAFeed, ParseFailed
 from monitor.recent import PollNote, last_window, noted, notes
+from monitor.schedule import NEVER
 from monitor.settle import Answer, Unchanged
 
 M = timedelta(minutes=1)
@@ -173,6 +174,21 @@ def test_a15_a_clock_that_goes_back_takes_the_silence_of_a_host_with_it(book: Fe
     book.store.follow_clock_back(START - 10 * D, 1 * H)
     assert book.store.blocked_hosts(START - 10 * D) == {"one.example": START - 10 * D + 3 * H}
     assert book.row().next_poll_at <= START - 10 * D + 4 * H
+
+
+def test_a11_a_clock_that_is_set_on_brings_no_poll_forward(book: Feedbook) -> None:
+    book.poll(window("a"), hints=ServerHints(2 * H))
+    book.store.block_host("one.example", START + 3 * H)
+    before = book.row()
+    moved = book.store.follow_clock_on(START + 10 * M + 365 * D, 365 * D)
+    row = book.row()
+    assert moved == 1
+    for name in ("next_poll_at", "not_before", "last_request_at"):
+        assert getattr(row, name) == getattr(before, name) + 365 * D
+    assert book.store.blocked_hosts(START) == {"one.example": START + 365 * D + 3 * H}
+    book.poll(FetchFailed("gone", "answered 410 Gone", 410))
+    book.store.follow_clock_on(START, 365 * D)
+    assert book.row().next_poll_at == NEVER
 
 
 def test_a9_a_server_that_ignores_conditions_is_asked_less_often(book: Feedbook) -> None:

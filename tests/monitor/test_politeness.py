@@ -142,6 +142,25 @@ def test_a15_a_429_silences_the_whole_host_across_restart_and_a_clock_that_goes_
     run(main)
 
 
+def test_a11_a_wall_clock_that_is_set_on_an_hour_brings_no_poll_forward(site: Site) -> None:
+    async def main() -> None:
+        site.origin.serve("/one", Page(rss("a"), etag='"1"'))
+        passed = 0.0
+        config = load(site.folder)
+        async with engine(config, Redactor(), site.clock, lambda: passed) as parts:
+            await work(parts)
+            site.clock.step(1 * H)  # somebody sets it
+            await work(parts)
+            assert len(site.asked()) == 1
+            for _ in range(12):  # time passes
+                site.clock.step(1 * M)
+                passed += 60
+                await work(parts)
+            assert len(site.asked()) == 2
+
+    run(main)
+
+
 def older(origin: Origin, path: str) -> str:
     return f"<atom:link rel='prev-archive' href='{origin.url(path)}'/>"
 
