@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from rules import Document, RuleErrors, RuleSet
 
 _MOST_RULES = 20
+_NARROWEST_CHART, _WIDEST_CHART = 8, 60  # bars
+_BESIDE_CHART = 34  # columns that its name and its highest bar take
 
 
 def command(
@@ -280,7 +282,7 @@ class _Report:
             self._paper.line(
                 Ink(f"and {_many(more, 'more rule')} that change less: --json has all")
             )
-        self._paper.line(Ink(self._summary(items, changed.values()), "name"))
+        self._paper.paragraph(0, Ink(self._summary(items, changed.values()), "name"), hang=0)
 
     def _summary(self, items: int, changed: Iterable[Tally]) -> str:
         tallies = list(changed)
@@ -297,16 +299,19 @@ class _Report:
         gone = "" if rule in self._trial.names else " (no longer in the configuration)"
         hits = f"{_many(tally.before.total(), 'hit')} before, {tally.after.total()} after"
         told = f"{gone}: {hits}: {tally.gained} gained, {tally.lost} lost"
-        self._paper.line(Ink(rule, "name"), Ink(told))
+        self._paper.paragraph(0, Ink(rule, "name"), Ink(told))
         self._show_chart(tally)
-        self._show_items(rule, tally.newest_gained, tally.gained, Ink("  + ", "true"))
-        self._show_items(rule, tally.newest_lost, tally.lost, Ink("  - ", "false"))
+        self._show_items(rule, tally.newest_gained, tally.gained, Ink("+ ", "true"))
+        self._show_items(rule, tally.newest_lost, tally.lost, Ink("- ", "false"))
 
     def _show_chart(self, tally: Tally) -> None:
         from monitor.cli.comparison import charts
 
         days = list(_days(max(self._since.date(), self._first), self._until.date()))
-        chart = charts([tally.before[day] for day in days], [tally.after[day] for day in days])
+        room = self._paper.width - _BESIDE_CHART
+        width = max(_NARROWEST_CHART, min(_WIDEST_CHART, room))
+        before, after = ([of[day] for day in days] for of in (tally.before, tally.after))
+        chart = charts(before, after, width)
         per = "a day" if chart.days == 1 else f"in {chart.days} days"
         most = f" at most {chart.most_before} {per}", f" at most {chart.most_after} {per}"
         self._paper.line(Ink("  before "), Ink(chart.before, "aside"), Ink(most[0]))
@@ -317,11 +322,11 @@ class _Report:
         for row, document in self._rows(ids):
             at = f"{row.first_seen_at.astimezone(self._zone):%Y-%m-%d %H:%M} {document.feed}  "
             words = opinion.words(rule, row)
-            self._paper.line(sign, Ink(at, "aside"), *headline(document, words.spans))
+            self._paper.paragraph(2, sign, Ink(at, "aside"), *headline(document, words.spans))
             for name, shown in pieces(words.pieces) or excerpts(document, words.spans):
-                self._paper.line(Ink(f"      {name}: ", "aside"), *shown)
+                self._paper.paragraph(6, Ink(f"{name}: ", "aside"), *shown)
         if count > len(ids):
-            self._paper.line(sign, Ink(f"and {count - len(ids)} older", "aside"))
+            self._paper.paragraph(2, sign, Ink(f"and {count - len(ids)} older", "aside"))
 
 
 def _days(first: date, last: date) -> Iterator[date]:

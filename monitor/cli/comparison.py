@@ -183,7 +183,7 @@ class Charts(NamedTuple):
     days: int
 
 
-def charts(before: Sequence[int], after: Sequence[int], width: int = 60) -> Charts:
+def charts(before: Sequence[int], after: Sequence[int], width: int) -> Charts:
     """Counts a day as bars, at most ``width`` of them. Whatever is not nothing shows."""
     size = -(-len(before) // width) or 1
     old, new = _added(before, size), _added(after, size)

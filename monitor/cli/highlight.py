@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,10 +14,13 @@ import typer
 from monitor.cli.common import fail
 
 if TYPE_CHECKING:
+    from rich.text import Text as Coloured
+
     from alerts.message import Text
     from rules import Document, Span
 
 _LONGEST_TITLE = 300
+_NARROWEST = 20  # columns that text is given whatever the terminal says
 _AROUND = ("summary", "content", "author", "source", "url")
 _STYLES = {
     "": "",
@@ -45,15 +49,65 @@ class Paper:
 
             self._console = Console(highlight=False, markup=False, soft_wrap=True)
 
+    @property
+    def width(self) -> int:
+        """How many columns there are; of what is not a terminal the usual 80."""
+        return max(self._console.width, _NARROWEST) if self._console else 80
+
     def line(self, *pieces: Ink) -> None:
         """One line; matched words are marked."""
         if self._console is None:
             sys.stdout.write("".join(map(_plain, pieces)) + "\n")
+        else:
+            self._console.print(_coloured(pieces))
+
+    def paragraph(self, indent: int, *pieces: Ink, hang: int = 2) -> None:
+        """A line that may be long, after ``indent`` spaces; a terminal is sent as many lines as
+        it takes, cut between words, all but the first ``hang`` spaces further in."""
+        if self._console is None:
+            self.line(Ink(" " * indent), *pieces)
             return
         from rich.text import Text as Coloured
 
-        line = Coloured.assemble(*((piece.text, _STYLES[piece.style]) for piece in pieces))
-        self._console.print(line)
+        width = max(self.width - indent - hang, _NARROWEST)
+        begin = " " * indent
+        text = _coloured(pieces)
+        for line in text.divide(_line_ends(text.plain, width)):
+            line.rstrip()
+            self._console.print(Coloured(begin).append_text(line))
+            begin = " " * (indent + hang)
+
+
+_WIDE = r"\u2e80-\ua4cf\uf900-\ufaff\uff00-\uffef"
+_STEP = re.compile(rf"\s+|[{_WIDE}]|[^\s{_WIDE}]+")
+"""What stays on one line: a word, or one character of scripts without spaces."""
+
+
+def _line_ends(text: str, width: int) -> list[int]:
+    """Where to cut a text so that no line takes more columns; a word only if it takes more."""
+    from rich.cells import cell_len, chop_cells
+
+    ends: list[int] = []
+    column = 0
+    for found in _STEP.finditer(text):
+        size = cell_len(found[0])
+        if column + size > width and not found[0].isspace():
+            end = found.start()
+            if column:
+                ends.append(end)
+            *full, last = chop_cells(found[0], width)
+            for piece in full:
+                end += len(piece)
+                ends.append(end)
+            column, size = 0, cell_len(last)
+        column += size
+    return ends
+
+
+def _coloured(pieces: Iterable[Ink]) -> Coloured:
+    from rich.text import Text as Coloured
+
+    return Coloured.assemble(*((piece.text, _STYLES[piece.style]) for piece in pieces))
 
 
 def _plain(piece: Ink) -> str:

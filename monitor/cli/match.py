@@ -204,6 +204,6 @@ class _Printed:
         names = [match.rule for match in matches if match.rule != _EXPRESSION]
         rules = [Ink(f"[{', '.join(names)}] ", "name")] if names else []
         number = Ink(f"{line.number}: ", "aside")
-        self._paper.line(number, *rules, *headline(line.document, spans))
+        self._paper.paragraph(0, number, *rules, *headline(line.document, spans))
         for field, pieces in excerpts(line.document, spans):
-            self._paper.line(Ink(f"    {field}: ", "aside"), *pieces)
+            self._paper.paragraph(4, Ink(f"{field}: ", "aside"), *pieces)

@@ -259,13 +259,15 @@ class _Show:
         self._rule(found)
         self._branch(found.tree, found.document, 1)
         self._hit(found)
-        self._paper.line(Ink(_verdict(found), "name"))
+        self._paper.paragraph(0, Ink(_verdict(found), "name"), hang=0)
 
     def _item(self, found: _Found) -> None:
+        from alerts.text import clean
+
         row = found.row
-        self._paper.line(*headline(found.document, found.tree.spans))
+        self._paper.paragraph(0, *headline(found.document, found.tree.spans))
         if row.url:
-            self._aside(row.url)
+            self._paper.line(Ink("  "), Ink(clean(row.url), "aside"))
         facts = [f"item {row.id}", f"lang {row.lang or 'unknown'}", row.source]
         if row.published_at:
             facts.append(f"published {self._at(row.published_at)}")
@@ -295,10 +297,10 @@ class _Show:
 
         mark = Ink("yes ", "true") if tree.true else Ink("no  ", "false")
         note = f"  ({clean(tree.note)})" if tree.note else ""
-        pieces = [Ink("  " * depth), mark, Ink(cut(clean(tree.text), _LONGEST))]
+        pieces = [mark, Ink(cut(clean(tree.text), _LONGEST))]
         if tree.true and not tree.children:
             pieces += _words(tree, document)
-        self._paper.line(*pieces, Ink(note, "aside"))
+        self._paper.paragraph(2 * depth, *pieces, Ink(note, "aside"), hang=4)
         shown = _entries(tree) if tree.kind == "group" else tree.children
         for child in shown:
             self._branch(child, document, depth + 1)
@@ -328,7 +330,7 @@ class _Show:
     def _aside(self, text: str) -> None:
         from alerts.text import clean
 
-        self._paper.line(Ink("  "), Ink(clean(text), "aside"))
+        self._paper.paragraph(2, Ink(clean(text), "aside"))
 
     def _at(self, moment: datetime) -> str:
         return f"{moment.astimezone(self._zone):%Y-%m-%d %H:%M:%S %Z}"

@@ -429,16 +429,16 @@ def test_a_terminal_shows_how_far_it_is(archive: Archive, monkeypatch: pytest.Mo
 
 
 def test_bars_are_of_one_scale_and_whatever_is_not_nothing_shows() -> None:
-    found = charts([0, 1, 80], [160, 0, 20])
+    found = charts([0, 1, 80], [160, 0, 20], 60)
     assert (found.before, found.after) == ("·▁▄", "█·▁")
     assert (found.most_before, found.most_after, found.days) == (80, 160, 1)
 
 
 def test_many_days_are_added_up_until_they_fit() -> None:
-    found = charts([1] * 100, [0] * 100)
+    found = charts([1] * 100, [0] * 100, 60)
     assert (len(found.before), found.days, found.most_before) == (50, 2, 2)
     assert (found.before[-1], found.after) == ("█", "·" * 50)
-    assert charts([], []).before == ""
+    assert charts([], [], 60).before == ""
 
 
 def test_a_day_is_one_where_the_operator_lives() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -398,17 +399,53 @@ def test_an_expression_that_begins_with_a_dash_goes_after_two() -> None:
     assert [line[:2] for line in done.out.splitlines()] == ["1:", "3:", "  "]
 
 
-def test_in_a_terminal_matched_words_are_in_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+def shown(monkeypatch: pytest.MonkeyPatch, columns: int, *items: Any) -> list[str]:
+    """The lines that a terminal of so many columns is sent."""
     monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.delenv("NO_COLOR", raising=False)
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
     with pytest.raises(SystemExit):
-        main(["match", "Xi AND Putin", write({"title": "Xi met Putin " + "and so on " * 20})])
-    (line,) = terminal.getvalue().splitlines()
-    assert line.startswith(
-        "\x1b[2m1: \x1b[0m\x1b[1;33mXi\x1b[0m met \x1b[1;33mPutin\x1b[0m and so on"
+        main(["match", "(Xi AND Putin) OR 普京 OR بوتين", write(*items)])
+    return terminal.getvalue().splitlines()
+
+
+def test_in_a_terminal_matched_words_are_in_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    (line,) = shown(monkeypatch, 80, {"title": "Xi met Putin " + "and so on"})
+    assert line == "\x1b[2m1: \x1b[0m\x1b[1;33mXi\x1b[0m met \x1b[1;33mPutin\x1b[0m and so on"
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_in_a_terminal_long_texts_are_cut_between_words_and_stay_indented(
+    columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rich.cells import cell_len
+
+    items = (
+        {"title": "Putin and Xi met " + "again and again " * 15},
+        {"title": "普京", "text": "普京访华" * 40},
+        {"title": "بوتين", "text": "بوتين " * 40},
+        {"title": "Xi, Putin", "text": f"Putin: https://example.org/{'long/' * 30}end"},
     )
+    lines = [_COLOUR.sub("", line) for line in shown(monkeypatch, columns, *items)]
+    assert max(map(cell_len, lines)) <= columns
+    begins = [re.match(r"\s*\S+\s?", line)[0] for line in lines]  # type: ignore[index] # none is empty
+    assert begins[0] == "1: "
+    assert set(begins[1 : begins.index("2: ")]) <= {"  again ", "  and "}
+    content = [line for line in lines if line.startswith("    content: ")]
+    assert [line[13:17] for line in content] == ["普京访华", "بوتي", "Puti"]
+    assert min(map(cell_len, content[:2])) > columns - 12
+    for line in lines:
+        assert line.startswith(
+            ("1: ", "2: ", "3: ", "4: ", "  again", "  and", "    content: ", "      ")
+        )
+    text = "".join(line.strip() for line in lines)
+    assert "普京访华" * 40 in text
+    assert f"https://example.org/{'long/' * 30}end" in text
+
+
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 
 @pytest.mark.corpus
