@@ -181,7 +181,7 @@ class _Engine(Engine):
     """The daemon's engine on the simulated network."""
 
     def __init__(self, config: Config, clock: TrueClock, network: Network) -> None:
-        super().__init__(config, Redactor(), clock)
+        super().__init__(config, Redactor(), clock, lambda: clock.true.timestamp())
         self.writer.close()
         self.killed = False
         self.writer = self._pen = _Writer()
