@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from alerts.alert import Alert
+from alerts.message import Message, message_of
 
 if TYPE_CHECKING:
     import httpx  # by name only: importing it takes longer than all of alerts
@@ -59,11 +60,13 @@ class Tools:
 
     ``http``: follows no redirects, keeps no cookies. ``dial``: host and port to a connected,
     non-blocking socket; raises OSError. ``write``: one message to the terminal or the journal.
+    ``message``: what an alert says, in our words or in the operator's (`alerts.template`).
     """
 
     http: httpx.AsyncClient
     dial: Callable[[str, int], Awaitable[socket.socket]]
     write: Callable[[str], None]
+    message: Callable[[Alert], Message] = message_of
 
 
 class Channel(Protocol):

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from alerts.alert import Alert
 from alerts.channel import Receipt, TemporaryFailure, Tools
-from alerts.message import message_of
 from alerts.plain import plain
 from alerts.settings import ChannelSettings
 
@@ -20,6 +19,7 @@ class Console:
 
     def __init__(self, _name: str, _settings: Settings, tools: Tools) -> None:
         self._write = tools.write
+        self._message = tools.message
 
     async def send(self, alert: Alert, now: datetime) -> Receipt:  # noqa: ARG002 - the contract's
         """Write the alert.
@@ -28,7 +28,7 @@ class Console:
             TemporaryFailure: nobody takes it: the pipe was closed, the disk is full.
         """
         try:
-            self._write(plain(message_of(alert)))
+            self._write(plain(self._message(alert)))
         except OSError as error:
             raise TemporaryFailure(f"the output cannot be written: {error.strerror}") from error
         return Receipt("written")

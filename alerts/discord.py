@@ -15,7 +15,7 @@ from alerts.alert import Alert
 from alerts.channel import PermanentFailure, Receipt, Tools
 from alerts.http import Reply, post_json, settle, silence
 from alerts.markdown import DISCORD
-from alerts.message import Entry, Message, message_of, when
+from alerts.message import Entry, Message, when
 from alerts.settings import ChannelSettings, HttpUrl
 from alerts.text import cut
 
@@ -49,6 +49,7 @@ class Discord:
         url = settings.url.get_secret_value()
         self._url = f"{url}{'&' if urlsplit(url).query else '?'}wait=true"
         self._http = tools.http
+        self._message = tools.message
 
     async def send(self, alert: Alert, now: datetime) -> Receipt:
         """POST the alert.
@@ -57,7 +58,7 @@ class Discord:
             TemporaryFailure: no answer, a server error, or a request for silence.
             PermanentFailure: the webhook is gone, or Discord refuses the message.
         """
-        reply = await post_json(self._http, self._url, render(message_of(alert)))
+        reply = await post_json(self._http, self._url, render(self._message(alert)))
         if limited := silence(reply, self._url, now, reply.told.get("retry_after")):
             raise limited
         if refusal := _refusal(reply):

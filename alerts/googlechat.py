@@ -16,7 +16,7 @@ from alerts import simple_html as html
 from alerts.alert import Alert
 from alerts.channel import PermanentFailure, Receipt, Tools
 from alerts.http import Reply, post_json, settle, silence
-from alerts.message import Entry, Message, message_of, when
+from alerts.message import Entry, Message, when
 from alerts.settings import ChannelSettings, HttpUrl
 
 LIMIT = 30_000
@@ -38,6 +38,7 @@ class GoogleChat:
     def __init__(self, _name: str, settings: Settings, tools: Tools) -> None:
         self._url = settings.url.get_secret_value()
         self._http = tools.http
+        self._message = tools.message
 
     async def send(self, alert: Alert, now: datetime) -> Receipt:
         """POST the alert.
@@ -48,7 +49,7 @@ class GoogleChat:
         """
         joint = "&" if urlsplit(self._url).query else "?"
         url = f"{self._url}{joint}requestId={quote(alert.id, safe='')}"
-        reply = await post_json(self._http, url, render(message_of(alert)))
+        reply = await post_json(self._http, url, render(self._message(alert)))
         if limited := silence(reply, self._url, now):
             raise limited
         if reply.status in {401, 403, 404}:

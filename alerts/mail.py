@@ -166,6 +166,7 @@ class Mail:
         self._ca = settings.ca
         self._tls: ssl.SSLContext | None = None
         self._dial = tools.dial
+        self._message = tools.message
         self._taken: OrderedDict[str, frozenset[str]] = OrderedDict()
 
     async def send(self, alert: Alert, now: datetime) -> Receipt:  # noqa: ARG002 - the contract's
@@ -175,7 +176,7 @@ class Mail:
             TemporaryFailure: no connection, a 4yz answer, or an end without an answer.
             PermanentFailure: a 5yz answer; the channel stops when the login is refused.
         """
-        content = compose(alert, self._sender, self._to).as_bytes()
+        content = compose(alert, self._sender, self._to, self._message(alert)).as_bytes()
         taken = self._taken.get(alert.id, frozenset())
         left = [to.addr_spec for to in self._to if to.addr_spec not in taken]
         async with self._connection() as smtp:

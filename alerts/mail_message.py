@@ -23,9 +23,11 @@ _POLICY = SMTP.clone(cte_type="7bit")  # no server in between can break a line o
 LONGEST_SUBJECT = 200
 
 
-def compose(alert: Alert, sender: Address, to: tuple[Address, ...]) -> EmailMessage:
-    """The mail, ready to send."""
-    message = message_of(alert)
+def compose(
+    alert: Alert, sender: Address, to: tuple[Address, ...], message: Message | None = None
+) -> EmailMessage:
+    """The mail, ready to send; it says ``message``, or what the alert says in our words."""
+    message = message or message_of(alert)
     mail = EmailMessage(policy=_POLICY)
     mail["From"] = sender
     mail["To"] = to

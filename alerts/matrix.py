@@ -18,7 +18,7 @@ from alerts import simple_html as html
 from alerts.alert import Alert
 from alerts.channel import PermanentFailure, Receipt, Tools
 from alerts.http import Reply, post_json, settle, silence
-from alerts.message import Entry, Message, message_of, when
+from alerts.message import Entry, Message, when
 from alerts.plain import plain
 from alerts.settings import ChannelSettings, HttpUrl
 from alerts.text import cut
@@ -64,6 +64,7 @@ class Matrix:
         self._url = f"{server}/_matrix/client/v3/rooms/{room}/send/m.room.message/"
         self._headers = {"authorization": f"Bearer {settings.token.get_secret_value()}"}
         self._http = tools.http
+        self._message = tools.message
 
     async def send(self, alert: Alert, now: datetime) -> Receipt:
         """Send the alert; the same id twice is one event.
@@ -75,7 +76,7 @@ class Matrix:
         reply = await post_json(
             self._http,
             self._url + quote(alert.id, safe=""),
-            render(message_of(alert)),
+            render(self._message(alert)),
             headers=self._headers,
             method="PUT",
         )

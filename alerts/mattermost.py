@@ -14,7 +14,7 @@ from alerts.alert import Alert
 from alerts.channel import PermanentFailure, Receipt, Tools
 from alerts.http import Reply, post_json, settle, silence
 from alerts.markdown import MATTERMOST
-from alerts.message import Entry, Message, message_of, when
+from alerts.message import Entry, Message, when
 from alerts.settings import ChannelSettings, HttpUrl
 
 LIMIT = 16_000
@@ -46,6 +46,7 @@ class Mattermost:
     def __init__(self, _name: str, settings: Settings, tools: Tools) -> None:
         self._url = settings.url.get_secret_value()
         self._http = tools.http
+        self._message = tools.message
 
     async def send(self, alert: Alert, now: datetime) -> Receipt:
         """POST the alert.
@@ -54,7 +55,7 @@ class Mattermost:
             TemporaryFailure: no answer, a server error, or a request for silence.
             PermanentFailure: the webhook is gone, or Mattermost refuses the message.
         """
-        reply = await post_json(self._http, self._url, render(message_of(alert)))
+        reply = await post_json(self._http, self._url, render(self._message(alert)))
         if limited := silence(reply, self._url, now):
             raise limited
         if refusal := _refusal(reply):

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, SecretStr
 from alerts.alert import Alert
 from alerts.channel import PermanentFailure, Receipt, Tools
 from alerts.http import origin, post_json, settle, silence
-from alerts.message import Entry, Message, message_of, text_of, when
+from alerts.message import Entry, Message, text_of, when
 from alerts.plain import inline
 from alerts.settings import ChannelSettings, HttpUrl
 from alerts.text import cut
@@ -53,6 +53,7 @@ class Ntfy:
         token = settings.token.get_secret_value() if settings.token else ""
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
         self._http = tools.http
+        self._message = tools.message
 
     async def send(self, alert: Alert, now: datetime) -> Receipt:
         """POST the alert.
@@ -61,7 +62,7 @@ class Ntfy:
             TemporaryFailure: no answer, a server error, or a request for silence.
             PermanentFailure: the topic is not ours, or the message is refused.
         """
-        body = {"topic": self._topic, **render(message_of(alert))}
+        body = {"topic": self._topic, **render(self._message(alert))}
         reply = await post_json(self._http, self._url, body, headers=self._headers)
         if limited := silence(reply, self._url, now):
             raise limited

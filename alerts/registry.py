@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
@@ -19,13 +19,15 @@ class ChannelType:
     """A kind of channel: ``module`` holds the class ``name`` and its ``Settings``.
 
     ``every_hit``: it is given each hit of a story, not only the first. ``pause``: seconds that the
-    service wants between two messages to one address.
+    service wants between two messages to one address. ``templated``: its text may be the
+    operator's.
     """
 
     module: str
     name: str
     every_hit: bool = False
     pause: float = 0.0
+    templated: bool = True
 
     def settings(self) -> type[BaseModel]:
         """The model of the keys of its own that this kind of channel has in YAML."""
@@ -49,7 +51,7 @@ CHANNEL_TYPES: Mapping[str, ChannelType] = MappingProxyType(
         "slack": ChannelType("alerts.slack", "Slack", pause=1.0),
         "teams": ChannelType("alerts.teams", "Teams", pause=0.5),
         "telegram": ChannelType("alerts.telegram", "Telegram", pause=3.0),
-        "webhook": ChannelType("alerts.webhook", "Webhook", every_hit=True),
+        "webhook": ChannelType("alerts.webhook", "Webhook", every_hit=True, templated=False),
     }
 )
 
@@ -68,10 +70,16 @@ def make(
     name: str,
     settings: BaseModel,
     tools: Tools,
+    template: str | None = None,
 ) -> Channel:
-    """The channel ``name``, ready to send.
+    """The channel ``name``, ready to send; ``template``: what its messages say instead.
 
     Raises:
         KeyError: there is no such kind.
+        ValueError: the template is none.
     """
+    if template is not None:
+        from alerts.template import Template  # noqa: PLC0415 - few have one, and Jinja2 is large
+
+        tools = replace(tools, message=Template(template).message)
     return CHANNEL_TYPES[type].make(name, settings, tools)

@@ -16,7 +16,7 @@ from typing import Any
 from alerts.alert import Alert
 from alerts.channel import PermanentFailure, Receipt, Tools
 from alerts.http import Reply, origin, post, settle
-from alerts.message import Entry, Message, Run, Text, cut_text, message_of, text_of, when
+from alerts.message import Entry, Message, Run, Text, cut_text, text_of, when
 from alerts.settings import ChannelSettings, HttpUrl
 from alerts.text import cut
 
@@ -69,6 +69,7 @@ class Slack:
     def __init__(self, _name: str, settings: Settings, tools: Tools) -> None:
         self._url = settings.url.get_secret_value()
         self._http = tools.http
+        self._message = tools.message
 
     async def send(self, alert: Alert, now: datetime) -> Receipt:
         """POST the alert.
@@ -77,7 +78,7 @@ class Slack:
             TemporaryFailure: no answer, a server error, or a request for silence.
             PermanentFailure: the address or the Slack channel is gone, or refuses us.
         """
-        body = render(message_of(alert))
+        body = render(self._message(alert))
         reply = await self._post(body)
         if reply.status == 400 and _code(reply) in _MALFORMED:
             reply = await self._post({key: body[key] for key in body if key != "blocks"})

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, SecretStr
 from alerts.alert import Alert
 from alerts.channel import PermanentFailure, Receipt, TemporaryFailure, Tools
 from alerts.http import Reply, origin, post_json, settle, silence
-from alerts.message import Entry, Message, Text, cut_text, message_of, when
+from alerts.message import Entry, Message, Text, cut_text, when
 from alerts.settings import ChannelSettings, HttpUrl
 from alerts.text import cut
 
@@ -61,6 +61,7 @@ class Teams:
     def __init__(self, _name: str, settings: Settings, tools: Tools) -> None:
         self._url = settings.url.get_secret_value()
         self._http = tools.http
+        self._message = tools.message
 
     async def send(self, alert: Alert, now: datetime) -> Receipt:
         """POST the alert.
@@ -69,7 +70,7 @@ class Teams:
             TemporaryFailure: no answer, a server error, or a request for silence.
             PermanentFailure: the workflow is gone or switched off, or refuses the card.
         """
-        reply = _meant(await post_json(self._http, self._url, render(message_of(alert))))
+        reply = _meant(await post_json(self._http, self._url, render(self._message(alert))))
         if limited := silence(reply, self._url, now):
             raise limited
         if refusal := _refusal(reply):

@@ -17,7 +17,7 @@ from alerts import simple_html as html
 from alerts.alert import Alert
 from alerts.channel import PermanentFailure, Receipt, Tools
 from alerts.http import Reply, post_json, settle, silence
-from alerts.message import Entry, Message, message_of, text_of, when
+from alerts.message import Entry, Message, text_of, when
 from alerts.settings import ChannelSettings, HttpUrl
 from alerts.text import cut
 
@@ -91,6 +91,7 @@ class Telegram:
         self._chat = settings.chat
         self._topic = settings.topic
         self._http = tools.http
+        self._message = tools.message
 
     async def send(self, alert: Alert, now: datetime) -> Receipt:
         """Send the alert.
@@ -99,7 +100,7 @@ class Telegram:
             TemporaryFailure: no answer, a server error, or a request for silence.
             PermanentFailure: the bot or its chat is gone, or refuses us.
         """
-        message = message_of(alert)
+        message = self._message(alert)
         body = {**self._where(self._chat), **render(message)}
         reply = await self._post(body)
         moved = _parameters(reply).get("migrate_to_chat_id")

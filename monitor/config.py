@@ -53,7 +53,8 @@ class RetryConfig:
 @dataclass(frozen=True, slots=True)
 class ChannelConfig:
     """A place alerts go. ``settings`` is the channel type's own frozen model, secrets resolved.
-    ``retry`` None: the Standard Webhooks schedule."""
+    ``retry`` None: the Standard Webhooks schedule. ``template``: what its messages say instead of
+    ours."""
 
     name: str
     type: str
@@ -61,6 +62,7 @@ class ChannelConfig:
     retry: RetryConfig | None = None
     timeout: timedelta = timedelta(seconds=20)
     enabled: bool = True
+    template: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

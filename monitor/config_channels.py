@@ -102,6 +102,8 @@ def read_channel(reader: Reader, key: Text, node: Node) -> ChannelConfig | None:
     model = settings_model(kind) if kind else None
     names = _names(model) if model else ()
     common = _common(reader, entries, names, what)
+    if kind and "template" in common and not CHANNEL_TYPES[kind].templated:
+        reader.wrong(entries["template"][0], f"{what} sends JSON and has no template", "delete it")
     if kind is None or model is None:
         return None
     own = _own(reader, names, entries, f"{what} of type {kind}")

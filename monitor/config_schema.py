@@ -311,7 +311,7 @@ CHANNEL: Keys = {
     "throttle": LATER,
     "digest": LATER,
     "quiet": LATER,
-    "template": LATER,
+    "template": _one(values.template),
     "proxy": LATER,
     "ca": LATER,
 }

@@ -188,6 +188,17 @@ def note(text: str) -> str:
     return text
 
 
+def template(text: str) -> str:
+    """What a channel's messages say, in the operator's words."""
+    from alerts.template import Template  # noqa: PLC0415 - few have one, and Jinja2 is large
+
+    try:
+        Template(text)
+    except ValueError as error:
+        raise WrongValueError(f"not a template: {error}") from None
+    return text
+
+
 def contact(text: str) -> str:
     """Who is behind the requests: an address or a page. Stands in a header of every request."""
     hint = "write an email address or a web page, such as desk@example.org"

@@ -92,7 +92,7 @@ class Engine:
     def _senders(self, config: Config, clients: Clients) -> Senders:
         tools = Tools(http=clients.alerts, dial=clients.dial, write=_write)
         channels: dict[str, Channel] = {
-            name: make(channel.type, name, channel.settings, tools)
+            name: make(channel.type, name, channel.settings, tools, channel.template)
             for name, channel in config.channels.items()
             if channel.enabled
         }

@@ -86,7 +86,7 @@ async def _all(
         contact=config.contact, allow_private=config.allow_private, lookup=Lookup()
     ) as clients:
         tools = Tools(http=clients.alerts, dial=clients.dial, write=_write)
-        made = [make(c.type, c.name, c.settings, tools) for c in channels]
+        made = [make(c.type, c.name, c.settings, tools, c.template) for c in channels]
         work = (_one(m, c, kind, severity) for m, c in zip(made, channels, strict=True))
         return list(await asyncio.gather(*work))
 

@@ -37,7 +37,7 @@ def test_every_example_is_a_configuration_and_its_rules_examples_hold(
     (tmp_path / "intranet").write_text("p4ss")
     (tmp_path / "siem").write_text("whsec_c2VjcmV0")
     blocks = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     for number, block in enumerate(blocks):
         directory = tmp_path / str(number)
         directory.mkdir()

@@ -251,6 +251,18 @@ def test_a_feed_that_is_wrong(etc: Configured, feed: str, mistake: str) -> None:
         ),
         ("{type: webhook}", "4:3: channel 'c' needs url:"),
         (
+            "{type: console, template: '{{ titel }}'}",
+            (
+                "4:32: not a template: line 1: there is no 'titel'; known are author, count, event, "
+                "excerpt, hits, host, kind, lang, link, message, published, rule, severity, source, "
+                "tags, terms, title, why"
+            ),
+        ),
+        (
+            "{type: webhook, url: https://x.org, template: x}",
+            "4:42: channel 'c' sends JSON and has no template; delete it",
+        ),
+        (
             "{type: webhook, ulr: https://x.org}",
             "4:22: channel 'c' of type webhook has no key 'ulr'; did you mean url?",
         ),

@@ -158,12 +158,13 @@ def send(
     alert: Alert,
     now: datetime = NOW,
     write: Callable[[str], None] = lambda _: None,
+    template: str | None = None,
 ) -> Receipt:
     """Make a channel, send one alert through it, and close everything."""
 
     async def once() -> Receipt:
         async with tools(write) as lent:
-            channel: Channel = make(type, "test", settings, lent)
+            channel: Channel = make(type, "test", settings, lent, template)
             return await channel.send(alert, now)
 
     return asyncio.run(once())
