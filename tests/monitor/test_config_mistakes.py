@@ -253,9 +253,9 @@ def test_a_feed_that_is_wrong(etc: Configured, feed: str, mistake: str) -> None:
         (
             "{type: console, template: '{{ titel }}'}",
             (
-                "4:32: not a template: line 1: there is no 'titel'; known are author, count, event, "
-                "excerpt, hits, host, kind, lang, link, message, published, rule, severity, source, "
-                "tags, terms, title, why"
+                "4:32: not a template: line 1: there is no 'titel'; known are author, count, "
+                "event, excerpt, hits, host, kind, lang, link, message, published, rule, "
+                "severity, source, tags, terms, title, why"
             ),
         ),
         (
