@@ -4,6 +4,9 @@ A page knows at most 256 characters: ASCII, an alphabet, and signs. `codecs.char
 a byte of each, `bytes.translate` its normal form. Letters of the commonest alphabets have bytes of
 their own in a stream (`Alphabet`); those of other scripts (`Script`) stand there in UTF-8.
 
+A page folds as much of a text as it knows: its error handler goes to the end of the text at the
+first character that it does not, so that nothing is encoded twice and nothing raised.
+
 Chose one page after the other instead of `str.translate`, which knows all characters at once but
 takes ten times as long for each.
 """
@@ -15,7 +18,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Set
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from rules import characters as chars
 from rules import text as words
@@ -58,6 +61,10 @@ _FREE = (
 )
 
 
+_STOP = "rules.pages.stop"
+codecs.register_error(_STOP, lambda error: (b"", len(cast("UnicodeEncodeError", error).object)))
+
+
 class Alphabet(NamedTuple):
     """Letters with bytes of their own; ``doubles`` are bytes that stand for two letters."""
 
@@ -66,17 +73,15 @@ class Alphabet(NamedTuple):
     dropped: bytes
     doubles: tuple[tuple[bytes, bytes], ...]
 
-    def folded(self, text: str) -> bytes:
-        """The text as it stands in a stream, several spaces for one.
-
-        Raises:
-            UnicodeEncodeError: at the first character that is not of the page.
-        """
-        data: bytes = codecs.charmap_encode(text, "strict", self.encoding)[0]
+    def folded(self, text: str, start: int, stop: int) -> tuple[bytes, int]:
+        """What the page knows of ``text[start:stop]`` from its beginning on, as it stands in a
+        stream, several spaces for one; and the index where that ends."""
+        data: bytes = codecs.charmap_encode(text[start:stop], _STOP, self.encoding)[0]
+        end = start + len(data)
         data = data.translate(self.fold, self.dropped)
         for code, form in self.doubles:
             data = data.replace(code, form)
-        return data
+        return data, end
 
 
 class Pages(NamedTuple):
@@ -172,22 +177,19 @@ class Script(NamedTuple):
     written: tuple[tuple[bytes, bytes], ...]
     letters: str
 
-    def folded(self, text: str) -> bytes:
-        """The text as it stands in a stream, several spaces for one.
-
-        Raises:
-            UnicodeEncodeError: at the first character that is not of the page, or at a mark astray.
-        """
-        data: bytes = codecs.charmap_encode(text, "strict", self.encoding)[0]
+    def folded(self, text: str, start: int, stop: int) -> tuple[bytes, int]:
+        """As `Alphabet.folded`; ends also where a mark is astray."""
+        data: bytes = codecs.charmap_encode(text[start:stop], _STOP, self.encoding)[0]
         kinds = _OTHER + data.translate(self.kinds)
         astray = [kinds.index(pair) for pair in self.refused if pair in kinds]
         if astray:
-            raise UnicodeEncodeError("page", text, min(astray), min(astray) + 1, "a mark astray")
+            data = data[: min(astray)]
+        end = start + len(data)
         data = data.translate(None, self.dropped)
         for met, written in self.written:
             data = data.replace(met, written)
         form: str = codecs.charmap_decode(data, "strict", self.letters)[0]
-        return form.encode()
+        return form.encode(), end
 
 
 def script_of(character: str) -> Script | None:

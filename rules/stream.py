@@ -17,11 +17,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cached_property, lru_cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from rules import characters as chars
 from rules import text as words
-from rules.pages import ASCII, SIGNS, ZWNJ, alphabets, script_of
+from rules.pages import ASCII, SIGNS, ZWNJ, Alphabet, Script, alphabets, script_of
 from rules.text import Text
 
 BORDER = b"\x00"
@@ -82,7 +82,7 @@ _HANGUL = "\uac00-\ud7a3"
 _THAI_VOWELS = "\u0e38\u0e39"
 _THAI_TONES = "\u0e48-\u0e4b"
 _THAI_MARKS = f"\u0e31\u0e34-\u0e37{_THAI_VOWELS}\u0e47{_THAI_TONES}\u0e4c-\u0e4e"
-_THAI = f"\u0e01-\u0e30\u0e32\u0e33\u0e40-\u0e46{_THAI_MARKS}"
+_THAI_LETTERS = f"\u0e01-\u0e30\u0e32\u0e33\u0e40-\u0e46{_THAI_MARKS}"
 _THAI_DIGITS = "\u0e50-\u0e59"
 _FULL_WIDTH = "\uff10-\uff19\uff21-\uff3a\uff41-\uff5a"
 _WIDE_SIGNS = (
@@ -90,102 +90,93 @@ _WIDE_SIGNS = (
     "\u2794-\u2bff\u3000-\u3003\u3008-\u3020\u3030\u30fb\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40"
     "\uff5b-\uff65\uffe0-\uffe6" + SIGNS
 )
-_ASCII = "".join(map(chr, range(1, 128)))
+_ASCII_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ASCII_SIGNS = "\x01-/:-@\\[-`{-\x7f"
-_COMMON_SIGNS = "，。、・：；！？「」（）《》“”\u3000"
+_COMMON_SIGNS = tuple((sign, " ") for sign in "，。、・：；！？「」（）《》“”\u3000")
 _PLAIN = ASCII[:128] + bytes(range(128, 256))  # normal forms where all else is UTF-8
 
 
-class _EastAsian:
-    """Han, kana and Hangul, with the signs and the ASCII between."""
+class _Wide(NamedTuple):
+    """Scripts of too many letters for an alphabet, with the signs and the ASCII between.
 
-    _run = re.compile(
-        f"[{_HAN}{_HIRAGANA}{_KATAKANA}{_HANGUL}{_FULL_WIDTH}{_WIDE_SIGNS}\x01-\x7f]+"
-    )
-    # Words that may stand side by side; what is between them is taken along, to cut less often.
-    _spaceless = f"[{_HAN}{_HIRAGANA}{_ASCII_SIGNS}]"
-    _others = "|".join(
-        f"[{script}{_ASCII_SIGNS}]+" for script in (f"0-9A-Za-z{_FULL_WIDTH}", _KATAKANA, _HANGUL)
-    )
-    _words = re.compile(f"{_spaceless}+|{_others}")
-    _with_long_vowels = re.compile(
-        f"{_spaceless}+(?:(?<=[{_HIRAGANA}])ー+{_spaceless}*)*|{_others}"
-    )
-    _long_vowel = re.compile(f"ー(?<=[{_HIRAGANA}]ー)")
-    _full_width = re.compile(f"[{_FULL_WIDTH}]+")
-    _leads_full_width = "\uff10".encode()[0]
+    ``words`` takes along the ASCII signs between words, to cut less often; ``astray`` ends
+    with a character that rules.text has to look at.
+    """
 
-    def run(self, text: str, start: int) -> str:
-        """The longest run from there that this can fold."""
-        found = self._run.match(text, start)
-        return found[0].rstrip(_ASCII) if found else ""
+    run: re.Pattern[str]
+    astray: re.Pattern[str]
+    written: tuple[tuple[str, str], ...]
+    words: re.Pattern[str]
+    digits: re.Pattern[str]
+    leads_digits: int
 
-    def is_clear(self, run: str) -> bool:
-        """Is each word of a script without spaces one character?"""
-        return not self._long_vowel.search(run)
-
-    def folded(self, run: str) -> bytes:
-        """The run as it stands in a stream, several spaces for one."""
-        cut = self._words if self.is_clear(run) else self._with_long_vowels
-        for sign in _COMMON_SIGNS:
-            run = run.replace(sign, " ")
-        found = " ".join(cut.findall(run))
+    def folded(self, text: str, start: int, stop: int) -> tuple[bytes, int]:
+        """As `Alphabet.folded`; does not end inside a word, but where one is astray."""
+        run = self._run_of(text, start, stop)
+        end = start + len(run)
+        for met, written in self.written:
+            run = run.replace(met, written)
+        found = " ".join(self.words.findall(run))
         data = found.encode()
-        if self._leads_full_width in data:
-            data = self._full_width.sub(_narrow, found).encode()
-        return b" %b " % data.translate(_PLAIN)
+        if self.leads_digits in data:
+            data = self.digits.sub(_narrow, found).encode()
+        return b" %b " % data.translate(_PLAIN), end
 
-
-class _Thai:
-    """Thai, with the signs and the ASCII between; marks stand where they belong."""
-
-    _run = re.compile(f"[{_THAI}{_THAI_DIGITS}{_WIDE_SIGNS}\x01-\x7f]+")
-    _astray = re.compile(f"[^{_THAI}][{_THAI_MARKS}]|[{_THAI_TONES}][{_THAI_VOWELS}]")
-    _words = re.compile(f"[{_THAI}{_ASCII_SIGNS}]+|[0-9A-Za-z{_THAI_DIGITS}{_ASCII_SIGNS}]+")
-    _digits = re.compile(f"[{_THAI_DIGITS}]+")
-
-    def run(self, text: str, start: int) -> str:
-        """The longest run from there that this can fold."""
-        found = self._run.match(text, start)
-        run = found[0].rstrip(_ASCII) if found else ""
-        astray = self._astray.search(run)
+    def _run_of(self, text: str, start: int, stop: int) -> str:
+        found = self.run.match(text, start, stop)
+        if not found:
+            return ""
+        run = found[0] if found.end() == stop else found[0].rstrip(_ASCII_LETTERS)
+        astray = self.astray.search(run)
         return run[: astray.end() - 1] if astray else run
-
-    def is_clear(self, _run: str) -> bool:
-        """Is each word of a script without spaces one character?"""
-        return False
-
-    def folded(self, run: str) -> bytes:
-        """The run as it stands in a stream, several spaces for one."""
-        found = " ".join(self._words.findall(run)).replace("\u0e33", "\u0e4d\u0e32")
-        return b" %b " % self._digits.sub(_narrow, found).encode().translate(_PLAIN)
 
 
 def _narrow(digits: re.Match[str]) -> str:
     return words.normal(digits[0])
 
 
-_EAST_ASIAN, _SOUTH_EAST_ASIAN = _EastAsian(), _Thai()
+_EAST_ASIAN = _Wide(
+    run=re.compile(f"[{_HAN}{_HIRAGANA}{_KATAKANA}{_HANGUL}{_FULL_WIDTH}{_WIDE_SIGNS}\x01-\x7f]+"),
+    astray=re.compile(f"ー(?<=[{_HIRAGANA}]ー)"),
+    written=_COMMON_SIGNS,
+    words=re.compile(
+        f"[{_HAN}{_HIRAGANA}{_ASCII_SIGNS}]+|[0-9A-Za-z{_FULL_WIDTH}{_ASCII_SIGNS}]+"
+        f"|[{_KATAKANA}{_ASCII_SIGNS}]+|[{_HANGUL}{_ASCII_SIGNS}]+"
+    ),
+    digits=re.compile(f"[{_FULL_WIDTH}]+"),
+    leads_digits="\uff10".encode()[0],
+)
+_THAI = _Wide(
+    run=re.compile(f"(?![{_THAI_MARKS}])[{_THAI_LETTERS}{_THAI_DIGITS}{_WIDE_SIGNS}\x01-\x7f]+"),
+    astray=re.compile(f"[^{_THAI_LETTERS}][{_THAI_MARKS}]|[{_THAI_TONES}][{_THAI_VOWELS}]"),
+    written=(("\u0e33", "\u0e4d\u0e32"), *_COMMON_SIGNS),
+    words=re.compile(f"[{_THAI_LETTERS}{_ASCII_SIGNS}]+|[0-9A-Za-z{_THAI_DIGITS}{_ASCII_SIGNS}]+"),
+    digits=re.compile(f"[{_THAI_DIGITS}]+"),
+    leads_digits="\u0e50".encode()[0],
+)
 
 
 # --- folding ---------------------------------------------------------------------------------
 
-# What belongs to the character before it, or is not there at all.
-_CLINGS = re.compile(f"[{chars.MARK.low}{chars.IGNORED.low}]")
-_HAS_NO_SPACES = re.compile(f"[{_HAN}{_HIRAGANA}{_KATAKANA}{_THAI}]")
-_GOES_ON = re.compile(f"[{_FULL_WIDTH}{_THAI_DIGITS}]")  # is of one word with letters beside it
+_Page = Alphabet | Script | _Wide
+_GAPS = " \n\x00,.。、，！？"  # nothing of a word stands on both sides
+_GAP = re.compile(f"[{_GAPS}]")
+_NEAR = 256
+# Neighbours that are of one word, or of words side by side, and that pages would set apart.
+_GOES_ON = f"{_FULL_WIDTH}{_THAI_DIGITS}"
+_SPACELESS = f"{_HAN}{_HIRAGANA}{_KATAKANA}{_THAI_LETTERS}"
+_TIED = re.compile(
+    f"[^{_GAPS}][{_GOES_ON}{chars.MARK.low}{chars.IGNORED.low}]"
+    f"|[{_GOES_ON}][^{_GAPS}]|[{_SPACELESS}][{_SPACELESS}]"
+)
+_IS_EAST_ASIAN = re.compile(
+    f"[{_HAN}{_HIRAGANA}{_KATAKANA}{_HANGUL}{_FULL_WIDTH}{_WIDE_SIGNS}]"
+).match
 _PICTURE = "\u2190-\u245f\u2500-\u2775\u2794-\u2bff\U0001f1e6-\U0001f1ff\U0001f300-\U0001faff"
 _PICTURES = re.compile(f"[{_PICTURE}][{_PICTURE}\u200d\ufe0f]*")
 _ELSEWHERE = re.compile(
     "(?<![\u0621-\u064a\u066e-\u06d3])\u200c|\u200c(?![\u0621-\u064a\u066e-\u06d3])"
 )
-_GAPS = " \n\x00,.。、，！？"  # nothing of a word stands on both sides
-_GAP = re.compile(f"[{_GAPS}]")
-_NEAR = 256
-
-
-class _Page(Protocol):
-    def folded(self, text: str, /) -> bytes: ...
 
 
 class _Piece(NamedTuple):
@@ -201,7 +192,7 @@ class _Folding:
         self.text = text
         self.found_is_there = True
         self._pages = alphabets()
-        self._page: _Page = self._pages.of.get(text[0], self._pages.first)
+        self._page = self._page_of(text[0]) or self._pages.first
         self._pieces: list[_Piece] = []
 
     def folded(self) -> bytes:
@@ -209,76 +200,52 @@ class _Folding:
         position, size = 0, len(self.text)
         switches = _SWITCHES * (1 + size // _WINDOW)
         while position < size:
-            stop = min(position + _WINDOW, size)
-            try:
-                self._take(position, stop, self._page)
-            except UnicodeEncodeError as error:
-                position = self._change(position, position + error.start)
+            stop = size if isinstance(self._page, _Wide) else min(position + _WINDOW, size)
+            position = self._take(position, stop, self._page)
+            if position < stop:
                 switches -= 1
-                if not switches:
-                    position = self._cut_slowly(position, size)
-            else:
-                position = stop
+                position = self._turn(position) if switches else self._cut_slowly(position, size)
         return b"".join([piece.data for piece in self._pieces])
 
-    def _take(self, start: int, stop: int, page: _Page) -> None:
-        self._pieces.append(_Piece(start, page, page.folded(self.text[start:stop])))
+    def _take(self, start: int, stop: int, page: _Page) -> int:
+        data, end = page.folded(self.text, start, stop)
+        if end > start:
+            self._pieces.append(_Piece(start, page, data))
+            self.found_is_there &= page is not _THAI
+        return end
 
-    def _change(self, position: int, stop: int) -> int:
-        """Go over to what knows the character at ``stop``; the index to go on at."""
-        page = self._page_of(stop)
-        if page is not None and self.text[position:stop].isascii():
+    def _turn(self, index: int) -> int:
+        """Turn to the page that knows the character, or go past it; the index to go on at."""
+        if self.text[index] == ZWNJ and self._is_joined:
+            self._page = self._pages.with_zwnj
+            return index
+        if index and _TIED.match(self.text, index - 1):
+            return self._cut_slowly(index, index + 1)
+        page = self._page_of(self.text[index])
+        if page is not None and page is not self._page:
             self._page = page
-            return position
-        if stop > position:
-            self._take(position, stop, self._page)
-        if page is not None:
-            self._page = page
-            return stop
-        pictures = _PICTURES.match(self.text, stop)
+            return index
+        pictures = _PICTURES.match(self.text, index)
         if pictures:
-            self._pieces.append(_Piece(stop, None, b" "))
+            self._pieces.append(_Piece(index, None, b" "))
             return pictures.end()
-        return self._run(stop)
+        return self._cut_slowly(index, index + 1)
 
-    def _page_of(self, index: int) -> _Page | None:
-        """Another page that may know the character."""
-        character = self.text[index]
-        if character == ZWNJ and self._is_joined:
-            return self._pages.with_zwnj
-        if _CLINGS.match(character):
-            return None
-        page = self._pages.of.get(character) or script_of(character)
-        return None if page is self._page else page
+    def _page_of(self, character: str) -> _Page | None:
+        """The page that may know the character."""
+        page = self._pages.of.get(character)
+        if page is None and character.isascii():
+            return self._pages.first
+        if page is None and _IS_EAST_ASIAN(character):
+            return _EAST_ASIAN
+        if page is None and "\u0e00" <= character <= "\u0e7f":
+            return _THAI
+        return page or script_of(character)
 
     @cached_property
     def _is_joined(self) -> bool:
         """Do all zero-width non-joiners stand between Arabic letters, where they are hyphens?"""
         return not _ELSEWHERE.search(self.text)
-
-    def _run(self, start: int) -> int:
-        """Take a run of a script without an alphabet, or cut the words here slowly."""
-        text = self.text
-        page = _SOUTH_EAST_ASIAN if "\u0e00" <= text[start] <= "\u0e7f" else _EAST_ASIAN
-        run = "" if self._is_tied(start) else page.run(text, start)
-        if not run:
-            return self._cut_slowly(start, start + 1)
-        end = start + len(run)
-        self._take(start, end, page)
-        self.found_is_there &= page.is_clear(run)
-        after = text[end : end + 1]
-        if after not in _GAPS and (_GOES_ON.match(run[-1]) or _CLINGS.match(after)):
-            return self._cut_slowly(end, end + 1)
-        return end
-
-    def _is_tied(self, index: int) -> bool:
-        """Is the character of one word with that before, or side by side with it?"""
-        character, before = self.text[index], self.text[max(index - 1, 0) : index]
-        return bool(
-            _CLINGS.match(character)
-            or (_GOES_ON.match(character) and before not in _GAPS)
-            or (_HAS_NO_SPACES.match(character) and _HAS_NO_SPACES.match(before))
-        )
 
     def _cut_slowly(self, start: int, end: int) -> int:
         """Cut whole words that hold this piece as `rules.text` does."""
