@@ -83,8 +83,12 @@ class HitFinder:
             self._taken.add(place)
             matches.append(match)
         first_seen = entry.old.first_seen_at if entry.old else self._now
-        held = self._republished and entry.how != "edited" and entry.age != "news"
-        return Found(entry, tuple(matches), untold, first_seen, quiet, held)
+        return Found(entry, tuple(matches), untold, first_seen, quiet, self._is_held(entry))
+
+    def _is_held(self, entry: Entry) -> bool:
+        """In a republished window: what is not news, unless it is but an edit of no certain age."""
+        certain = entry.how != "edited"
+        return self._republished and (entry.age == "old" or (certain and entry.age == "unknown"))
 
     def _had(self, entry: Entry) -> set[str]:
         """Rules that the item as stored matches, as seen in the feed that had it first."""

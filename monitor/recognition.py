@@ -166,4 +166,5 @@ def _window(items: int, entries: Sequence[Entry], known: Mapping[str, KnownItem]
         new=len(new),
         known_again=sum(entry.how == "again" for entry in new),
         old=sum(entry.age == "old" for entry in new),
+        edited=sum(entry.how == "edited" and entry.age == "old" for entry in entries),
     )

@@ -163,8 +163,9 @@ def _hold(
     store.hold_feed(row.id, until)
     window, count = seen.window, outbox.held_count
     message = (
-        f"feed '{name}' seems to have republished old items: {window.new} of {window.items} are "
-        f"new, {window.old} of these known or dated before the last good poll; "
+        f"feed '{name}' seems to have republished old items: {window.new + window.edited} of "
+        f"{window.items} are new or edited, {window.old + window.edited} of these known or dated "
+        f"before the last good poll; "
         f"{count} {'hit is' if count == 1 else 'hits are'} held until {until:%Y-%m-%d %H:%M} UTC "
         f"and then sent as one digest a rule; to send them now: wirewatch feeds release {name}; "
         f"to drop them: wirewatch feeds release {name} --drop"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,9 @@ DAY = timedelta(days=1)
         (Window(items=20, new=20, known_again=0, old=0), "gap"),  # nothing says that it is old
         (Window(items=20, new=20, known_again=0, old=10), "gap"),  # not most of it
         (Window(items=20, new=3, known_again=0, old=3), "usual"),
+        (Window(items=20, new=0, known_again=0, old=0, edited=11), "republished"),
+        (Window(items=20, new=5, known_again=0, old=0, edited=6), "republished"),
+        (Window(items=20, new=0, known_again=0, old=0, edited=10), "usual"),
         (Window(items=0, new=0, known_again=0, old=0), "usual"),
     ],
 )
@@ -151,9 +155,9 @@ def test_the_operator_is_told_which_feed_how_many_until_when_and_what_to_type(
     subject, message = event
     assert subject == "world"
     assert message == (
-        "feed 'world' seems to have republished old items: 12 of 12 are new, 12 of these known or "
-        "dated before the last good poll; 3 hits are held until 2026-11-22 14:00 UTC and then "
-        "sent as one digest a rule; to send them now: wirewatch feeds release world; to drop "
+        "feed 'world' seems to have republished old items: 12 of 12 are new or edited, 12 of "
+        "these known or dated before the last good poll; 3 hits are held until 2026-11-22 14:00 "
+        "UTC and then sent as one digest a rule; to send them now: wirewatch feeds release world; to drop "
         "them: wirewatch feeds release world --drop"
     )
     told = "SELECT count(*) FROM deliveries WHERE kind = 'event' AND channel = 'desk'"
@@ -212,6 +216,21 @@ def test_titles_known_from_before_make_a_window_without_dates_a_republished_one(
     ]
     done = archive.poll("world", *again, now=NOW)
     assert (done.new, done.held) == (15, 15)
+
+
+def test_old_articles_edited_all_at_once_are_held_and_one_edit_is_told(archive: Archive) -> None:
+    edited = [replace(one, summary="Now with gas") for one in window(15)]
+    assert archive.poll("world", *edited[:1], *window(15)[1:], now=NOW).queued == 2
+    done = archive.poll("world", *edited, now=NOW + H)
+    assert (done.edited, done.held, done.queued) == (14, 14, 0)
+
+
+def test_undated_entries_that_all_change_are_told_as_they_change(tmp_path: Path) -> None:
+    archive = Archive(tmp_path, CONFIG, RULES)
+    levels = window(12, dated=False)
+    archive.poll("world", *levels, now=NOW - H)
+    done = archive.poll("world", *[replace(one, summary="Gas!") for one in levels], now=NOW)
+    assert (done.edited, done.held, done.hits) == (12, 0, 12)
 
 
 def test_a_window_that_is_all_new_without_dates_is_a_gap_and_told(archive: Archive) -> None:
