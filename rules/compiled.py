@@ -146,6 +146,7 @@ class Facts:
         self.in_field: dict[tuple[int, str], int] = {}
         self.values: dict[tuple[str, Whole | Pattern], int] = {}
         self.stems: dict[str, int] = {}
+        self.patterns: dict[tuple[Pattern, tuple[str, ...]], int] = {}
         self.spaceless: dict[int, Term] = {}
         self.found: dict[int, int] = {}
         self._often: dict[int, float] = {}
@@ -194,6 +195,14 @@ class Facts:
             self._often[fact] = 0.1
         return fact
 
+    def pattern(self, leaf: Pattern, fields: tuple[str, ...]) -> int:
+        """The fact that a regular expression may be in one of these fields."""
+        fact = self.patterns.get((leaf, fields), 0)
+        if not fact:
+            fact = self.patterns[leaf, fields] = self._other()
+            self._often[fact] = 0.5
+        return fact
+
     def stem(self, surface: str, often: float) -> int:
         """The fact that an inflected form of a word is somewhere."""
         fact = self.stems.get(surface, 0)
@@ -226,17 +235,24 @@ class _Codes(dict[int, str]):
         return found
 
 
-def needs(tree: Tree, facts: Facts) -> Clause | None:
-    """What a tree needs at least; ``None``: it may be true where nothing is found."""
+def needs(tree: Tree, facts: Facts, *, patterns: bool = False) -> Clause | None:
+    """What a tree needs at least; ``None``: it may be true where nothing is found.
+
+    With ``patterns`` a regular expression is something to find too.
+    """
     match tree:
-        case Plan(every):
-            return min(every, key=facts.often, default=None)
+        case Plan(every, _, rest):
+            each = every or [needs(part, facts, patterns=patterns) for part in rest]
+            found = (need for need in each if need is not None)
+            return min(found, key=facts.often, default=None)
         case Some(have, plans):
-            return _together((have, *(needs(part, facts) for part in plans)))
+            return _together((have, *(needs(part, facts, patterns=patterns) for part in plans)))
         case AtLeastSome(count, plans):
-            each = [needs(part, facts) for part in plans]
-            each.sort(key=lambda need: math.inf if need is None else facts.often(need))
-            return _together(each[: len(plans) - count + 1])
+            some = [needs(part, facts, patterns=patterns) for part in plans]
+            some.sort(key=lambda need: math.inf if need is None else facts.often(need))
+            return _together(some[: len(plans) - count + 1])
+        case Ask(Term(Pattern() as leaf, fields)) if patterns:
+            return (facts.pattern(leaf, fields),)
         case No() | Ask() | Unaccented():
             return None
 

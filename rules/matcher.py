@@ -22,7 +22,7 @@ from typing import Any
 import ahocorasick_rs
 
 from rules import text as words
-from rules.compiled import ALWAYS, Facts, Plan, leads, plan_of
+from rules.compiled import ALWAYS, Facts, Plan, leads, needs, plan_of
 from rules.document import Document
 from rules.expression import (
     ANYWHERE,
@@ -34,6 +34,7 @@ from rules.expression import (
     raw_values,
     whole_value,
 )
+from rules.regex import RegexSet
 from rules.stream import BORDER, Stream, join, stream
 
 _MANY = 96  # numbers in a row; where there are more, they are kept by their second fact
@@ -119,8 +120,14 @@ class Segment:
         self._nodes = tuple(nodes)
         self._plans: list[tuple[int, Plan]] = []
         rows: dict[int, array[int]] = {}
+        always: list[int] = []
         for index, node in enumerate(self._nodes):
-            first, second, never, left = leads(plan_of(node, facts), facts)
+            plan = plan_of(node, facts)
+            if not plan.every:
+                always.append(index)
+                need = needs(plan, facts, patterns=True)
+                plan = plan._replace(every=() if need is None else (need,))
+            first, second, never, left = leads(plan, facts)
             code = index
             if left is not None:
                 code = ~len(self._plans)
@@ -131,7 +138,7 @@ class Segment:
                     row = rows[fact] = array("i")
                 for guard in second:
                     row.extend((guard, never, code))
-        self.always = tuple(self._plans[~code][0] for code in rows.get(ALWAYS, array("i"))[2::3])
+        self.always = tuple(always)
         self._keep_rows(rows, facts)
         self._keep(facts)
 
@@ -166,6 +173,13 @@ class Segment:
         self._values: dict[str, list[tuple[Whole | Pattern, int]]] = {}
         for (name, leaf), fact in facts.values.items():
             self._values.setdefault(name, []).append((leaf, fact))
+        patterns: dict[tuple[bool, tuple[str, ...]], dict[str, int]] = {}
+        for (pattern, fields), fact in facts.patterns.items():
+            patterns.setdefault((pattern.cased, fields), {})[pattern.pattern] = fact
+        self._patterns = [
+            (cased, fields, RegexSet(tuple(some), cased=cased), tuple(some.values()))
+            for (cased, fields), some in patterns.items()
+        ]
         self._value_facts = lru_cache(1 << 12)(self._find_value)
         self._stems_of = lru_cache(64)(self._find_stems)
 
@@ -232,6 +246,8 @@ class Segment:
             facts.update(self._whole(item.document))
         if self._stems:
             facts.update(self._stemmed(item))
+        if self._patterns:
+            facts.update(self._patterned(item.reading))
         return facts
 
     def _fielded(
@@ -264,6 +280,16 @@ class Segment:
     def _find_value(self, name: str, raw: str) -> tuple[int, ...]:
         value = whole_value(raw)
         return tuple(fact for leaf, fact in self._values[name] if leaf.is_value(value))
+
+    # Regular expressions.
+
+    def _patterned(self, reading: Reading) -> Iterator[int]:
+        for cased, fields, some, facts in self._patterns:
+            for name in fields:
+                text = reading.text(name)
+                if text.original:
+                    found = some.may_find(text.original if cased else text.folded)
+                    yield from map(facts.__getitem__, found)
 
     # Stems.
 

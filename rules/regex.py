@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -64,6 +64,36 @@ class Regex:
 
     def _finds_nothing(self, text: str) -> bool:
         return any(found.start() == found.end() for found in self._compiled.finditer(text))
+
+
+class RegexSet:
+    """Many expressions that are looked for in one pass."""
+
+    def __init__(self, patterns: Sequence[str], *, cased: bool) -> None:
+        """Compile them; each was compiled alone before."""
+        import re2  # noqa: PLC0415 - only rules with regexes need it, and it costs start-up time
+
+        options = re2.Options()
+        options.log_errors = False
+        options.case_sensitive = cased
+        self._all = frozenset(range(len(patterns)))
+        self._set: Any = re2.Set.SearchSet(options)
+        try:
+            for pattern in (*map(_encodable, patterns), ""):
+                self._set.Add(pattern)
+            self._set.Compile()
+        except re2.error:  # too large together
+            self._set = None
+
+    def may_find(self, text: str) -> frozenset[int]:
+        """The numbers of those that are there; of all of them where that cannot be told.
+
+        RE2 gives nothing when its memory did not suffice: then not even the empty expression is
+        found, which is in every text.
+        """
+        found = self._set.Match(_encodable(text)) if self._set else ()
+        empty = len(self._all)
+        return self._all.intersection(found) if empty in found else self._all
 
 
 def _encodable(text: str) -> str:

@@ -17,6 +17,7 @@ from rules.expression import Reading, holds, spans
 from rules.groups import read_groups
 from rules.matcher import Item
 from rules.parser import parse
+from rules.regex import RegexSet
 from rules.text import Text
 
 PAIRS = int(os.environ.get("WIREWATCH_PAIRS", "3000"))
@@ -87,6 +88,9 @@ def _quoted(parts: list[str], shape: int) -> str:
 
 
 REGEXES = [
+    "/[XУ]i?/",
+    r"/\d\d|\pL{12}/c",
+    "/gaz?s (?:pipe|путин)|普[京访]+/",
     r"/gas\s?pip/",
     "/путин/",
     "/Xi/c",
@@ -236,6 +240,23 @@ def test_rules_that_need_no_word_are_counted() -> None:
     assert rules.updated({"any": "gas"}).always == ()
 
 
+def test_a_regular_expression_waits_for_letters_that_it_needs() -> None:
+    rules = compile_rules(
+        {"gas": r"/gas\s?prom|лукойл/", "year": "/[0-9]{4}/", "AZ": "/[A-Z]{3}/c"}
+    )
+    assert rules.always == ("year", "AZ")
+    (segment,) = rules._matcher.segments
+    for text, names, needed in (
+        ("Gas-prom", [], 1),
+        ("a gas promise", ["gas"], 1),
+        ("ЛУКОЙЛ", ["gas"], 1),
+        ("ЛУКОЙЛ OPEC 2024", ["gas", "year", "AZ"], 3),
+    ):
+        item = Item(Document(text))
+        assert len(segment._codes(segment._facts(item))) == needed
+        assert _names(rules, Document(text)) == names
+
+
 def test_a_rule_is_found_by_what_is_rarest_in_it() -> None:
     rules = compile_rules({"r": "of AND (a OR the) AND hydrocarbonaceous"})
     (segment,) = rules._matcher.segments
@@ -251,6 +272,15 @@ def test_memory_for_values_of_items_stays_bounded() -> None:
         rules.match(Document("", feed=f"feed{n}", tags=(f"tag{n}", "x" * 1_000 + str(n))))
     kept = segment._value_facts.cache_info()
     assert kept.currsize == kept.maxsize == 4_096
+
+
+def test_a_set_of_expressions_that_re2_gives_up_on_leaves_each_to_itself() -> None:
+    patterns = [rf"(?:\pL{{1,{900 + n}}}x){{2}}" for n in range(60)]
+    rules = RegexSet(patterns, cased=False)
+    assert rules.may_find("gas " * 50) in (frozenset(), frozenset(range(60)))
+    few = RegexSet(["[0-9]{4}", "g.s", "x+"], cased=False)
+    assert few.may_find("GAS \ud800 gas") == {1}
+    assert few.may_find("") == set()
 
 
 def test_threads_that_match_at_once_get_the_same_answers() -> None:
