@@ -497,6 +497,8 @@ class Text:
     @cached_property
     def folded(self) -> str:
         """The whole text in normal form, signs and spaces included."""
+        if self.original.isascii():
+            return self.original.lower().translate(_PLAIN)
         return "".join(piece for piece, _, _ in self._pieces())
 
     @cached_property

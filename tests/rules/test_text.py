@@ -206,3 +206,10 @@ def test_composed_and_decomposed_texts_have_the_same_words(text: str) -> None:
 @given(texts, texts)
 def test_a_space_separates_all_that_stands_before_from_all_after(one: str, other: str) -> None:
     assert forms(f"{one} . {other}") == forms(one) + forms(other)
+
+
+def test_the_folded_text_is_that_of_its_pieces_also_where_it_is_made_at_once() -> None:
+    every = "".join(map(chr, range(128)))
+    for text in (every, f"A{every}Z", 'Gas-deal\'s "price" `5`', " ", ""):
+        read = Text(text)
+        assert read.folded == "".join(piece for piece, _, _ in read._pieces())
