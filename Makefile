@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; 
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 WORKERS ?= 2
 
-.PHONY: help demo test check bench bench-match format clean
+.PHONY: help demo test check bench bench-match bench-poll format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ bench: $(VENV)/dev ## what we claim about speed, measured here
 bench-match: $(VENV)/dev ## how fast rules are matched, up to 100,000 of them (takes minutes)
 	@$(BIN)/python -m bench match $(ARGS)
 
+bench-poll: $(VENV)/bench ## how politely, cheaply and fast feeds are polled: a month, 200 feeds, 10,000 feeds
+	@$(BIN)/python -m bench poll $(ARGS)
+
 format: $(VENV)/dev ## mend the style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -50,3 +53,8 @@ $(VENV)/dev: pyproject.toml constraints.txt | $(VENV)/bin/pip
 	@echo "installing wirewatch and its tools into $(VENV), once"
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/run
+
+$(VENV)/bench: pyproject.toml constraints.txt | $(VENV)/dev
+	@echo "installing what the benchmark compares with into $(VENV), once"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
+	@touch $@
