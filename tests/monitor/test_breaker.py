@@ -155,9 +155,9 @@ def test_the_operator_is_told_which_feed_how_many_until_when_and_what_to_type(
     subject, message = event
     assert subject == "world"
     assert message == (
-        "feed 'world' seems to have republished old items: 12 of 12 are new or edited, 12 of "
-        "these known or dated before the last good poll; 3 hits are held until 2026-11-22 14:00 "
-        "UTC and then sent as one digest a rule; to send them now: wirewatch feeds release world; to drop "
+        "feed 'world' seems to have republished old items: 12 of 12 are new or edited, 12 of these "
+        "known or dated before the last good poll; 3 hits are held until 2026-11-22 14:00 UTC and "
+        "then sent as one digest a rule; to send them now: wirewatch feeds release world; to drop "
         "them: wirewatch feeds release world --drop"
     )
     told = "SELECT count(*) FROM deliveries WHERE kind = 'event' AND channel = 'desk'"

@@ -147,7 +147,7 @@ rules:
     def _serve(self, feed: str) -> None:
         all_ = [article for article in self.published if article.feed == feed]
         for article in all_:  # a little ahead: news must not look older than the last poll
-            self._dates.setdefault(article, time() + 60)
+            self._dates.setdefault(article, time() + 60 + len(self._dates))
         body = rss(feed, all_[: self._window], self._dates)
         self.origin.serve(f"/{feed}", Page(body, etag=f'"{len(all_)}"'))
 
