@@ -10,14 +10,17 @@ import statistics
 import sys
 import tracemalloc
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
+from resource import getpagesize
 from time import process_time, process_time_ns
 
 from bench.news import Material, Rule, RuleMaker, material
 from rules import Document, RuleSet, compile_rules
-from rules.expression import Reading, holds
+from rules.expression import Node, Reading, holds
 from rules.matcher import Matcher
 from rules.parser import parse
 from rules.stream import stream
@@ -99,9 +102,7 @@ def _times(way: Way, items: Sequence[str], rounds: int) -> list[float]:
 def _built(texts: dict[str, str]) -> RuleSet:
     """Build the rules; say what it took."""
     begin = process_time()
-    trees = {
-        name: expression.root for name, text in texts.items() if (expression := parse(text, {})[0])
-    }
+    trees = _trees(texts)
     read = process_time() - begin
     begin = process_time()
     matcher = Matcher.of(trees)
@@ -113,11 +114,38 @@ def _built(texts: dict[str, str]) -> RuleSet:
     size = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     count = len(texts)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
+        grown = fresh.submit(_grown, texts).result()
     print(
-        f"build: read {read / count * 1e6:.0f} µs, compile {compiled / count * 1e6:.0f} µs, "
-        f"{size / count:.0f} bytes of Python objects a rule; every item: {len(matcher.always)}"
+        f"build: read {read / count * 1e6:.0f} µs, compile {compiled / count * 1e6:.0f} µs a rule; "
+        f"{size / count:.0f} bytes of Python objects a rule, in a fresh process "
+        f"{grown / count:.0f} bytes with the automaton; every item: {len(matcher.always)}"
     )
     return compile_rules(texts)
+
+
+def _grown(texts: dict[str, str]) -> int:
+    """By how many bytes this process grows when rules that were read are compiled."""
+    trees = _trees(texts)
+    gc.collect()
+    before = _resident()
+    matcher = Matcher.of(trees)
+    gc.collect()
+    grown = _resident() - before
+    del matcher
+    return grown
+
+
+def _resident() -> int:
+    """Bytes of memory this process has; 0 where Linux does not tell."""
+    statm = Path("/proc/self/statm")
+    return int(statm.read_text().split()[1]) * getpagesize() if statm.is_file() else 0
+
+
+def _trees(texts: dict[str, str]) -> dict[str, Node]:
+    return {
+        name: expression.root for name, text in texts.items() if (expression := parse(text, {})[0])
+    }
 
 
 def _others(named: dict[str, Rule], told: Material, best: float) -> None:
@@ -130,8 +158,7 @@ def _others(named: dict[str, Rule], told: Material, best: float) -> None:
         f"  a loop of re patterns: {1e6 / took:,.1f} items/s, {took / best:,.0f} times slower "
         f"({len(some)} items; {built:.0f} µs a rule to build)"
     )
-    trees = {name: parse(rule.expression, {})[0] for name, rule in named.items()}
-    roots = {name: tree.root for name, tree in trees.items() if tree}
+    roots = _trees({name: rule.expression for name, rule in named.items()})
 
     def oracle(text: str) -> list[str]:
         reading = Reading(Document(text))

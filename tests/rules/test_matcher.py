@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bench.news import RuleMaker, material
 from rules import Document, RuleSet, compile_rules
 from rules.expression import Reading, holds, spans
 from rules.groups import read_groups
@@ -21,6 +22,7 @@ from rules.regex import RegexSet
 from rules.text import Text
 
 PAIRS = int(os.environ.get("WIREWATCH_PAIRS", "3000"))
+NEWS = int(os.environ.get("WIREWATCH_NEWS_RULES", "600"))
 RULES = 20  # of one rule set, so that many pairs come of one example
 
 # --- a small vocabulary, so that rules find something -------------------------------------------
@@ -325,6 +327,21 @@ def test_long_items_match_as_the_oracle_says(text: str) -> None:
 def _names_judged(texts: dict[str, str], document: Document) -> list[str]:
     reading = Reading(document)
     return [name for name, text in texts.items() if holds(_read(text).root, reading)]
+
+
+def test_the_rules_of_the_benchmark_match_the_news_as_the_oracle_says(corpora: Path) -> None:
+    assert corpora.is_dir()
+    told = material()
+    texts = {f"r{n}": rule.expression for n, rule in enumerate(RuleMaker(told.known).rules(NEWS))}
+    rules = compile_rules(texts)
+    trees = {name: _read(text).root for name, text in texts.items()}
+    hits = 0
+    for text in told.unseen[:: max(100_000 // NEWS, 1)]:
+        reading = Reading(Document(text))
+        names = _names(rules, Document(text))
+        assert names == [name for name, tree in trees.items() if holds(tree, reading)]
+        hits += len(names)
+    assert hits > 5
 
 
 def test_the_news_match_as_the_oracle_says(corpora: Path) -> None:
