@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from monitor.config import Config
     from monitor.config_examples import FailedExample
     from rules import Mistake
+
+_MOST_NAMED = 5
 
 
 def command(
@@ -34,7 +37,7 @@ def command(
         _tell(mistakes, failed, warnings)
         if found and not failed:
             typer.echo(_summary(found))
-            for sentence in _idle(found):
+            for sentence in chain(_idle(found), _costly(found)):
                 typer.echo(sentence, err=True)
     if mistakes or failed:
         raise typer.Exit(MISTAKE)
@@ -49,10 +52,13 @@ def _load(
     from monitor.config_examples import failing_examples
     from rules import RuleErrors
 
+    gc.disable()  # nothing of a big configuration is garbage before the command ends
     try:
         config = load(path, lint=True)
     except RuleErrors as errors:
         return None, errors.mistakes, ()
+    finally:
+        gc.enable()
     return config, (), failing_examples(config)
 
 
@@ -95,6 +101,18 @@ def _idle(config: Config) -> Iterator[str]:
         yield "no feed is enabled, so nothing is polled; write feeds: and below it name: URL"
     if not any(rule.enabled for rule in config.rules.values()):
         yield "no rule is enabled, so nobody is told; write rules: and below it name: expression"
+
+
+def _costly(config: Config) -> Iterator[str]:
+    """Rules that cost time on every item; not a warning, as a few of them do no harm."""
+    names = config.ruleset.always
+    if names:
+        rules = "one rule needs" if len(names) == 1 else f"{len(names):,} rules need"
+        more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+        yield (
+            f"{rules} no word that can be looked up, so every item is read in full: "
+            f"{', '.join(names[:_MOST_NAMED])}{more}; a word joined by AND makes it cheap"
+        )
 
 
 def _summary(config: Config) -> str:

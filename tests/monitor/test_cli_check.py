@@ -111,6 +111,36 @@ def test_what_keeps_it_idle_is_told_and_is_no_warning(
     assert line.startswith(f"{said}, so ")
 
 
+@pytest.mark.parametrize(
+    ("rules", "begin", "names"),
+    [
+        (r"{a: gas, b: '/\d{3}-\d{4}/'}", "one rule needs", "b"),
+        (
+            "\n" + "".join(f"  {name}: '/\\d{number}/'\n" for number, name in enumerate("abcdefg")),
+            "7 rules need",
+            "a, b, c, d, e and 2 more",
+        ),
+    ],
+)
+def test_rules_that_need_no_word_are_counted_and_are_no_warning(
+    etc: Configured, capsys: pytest.CaptureFixture[str], rules: str, begin: str, names: str
+) -> None:
+    etc.write(f"{GOOD}feeds: {{x: https://x.org}}\nrules: {rules}\n")
+    assert check("--strict") == 0
+    assert capsys.readouterr().err == (
+        f"{begin} no word that can be looked up, so every item is read in full: {names}; "
+        "a word joined by AND makes it cheap\n"
+    )
+
+
+def test_rules_that_need_a_word_are_not_counted(
+    etc: Configured, capsys: pytest.CaptureFixture[str]
+) -> None:
+    etc.write(f"{GOOD}feeds: {{x: https://x.org}}\nrules: {{a: '/\\d+/ AND gas'}}\n")
+    assert check("--strict") == 0
+    assert capsys.readouterr().err == ""
+
+
 RULES_TO_ASK_ABOUT = """\
 feeds: {kyiv: {url: "https://x.example/", lang: uk}}
 terms:
