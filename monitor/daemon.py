@@ -24,7 +24,7 @@ from loguru import logger
 
 from alerts import CHANNEL_TYPES, Channel, Tools
 from alerts.registry import make
-from monitor import checkup, systemd
+from monitor import checkup, memory, systemd
 from monitor.addresses import allowance
 from monitor.config import Config, load
 from monitor.config_examples import require_examples
@@ -530,6 +530,7 @@ def _refuse_other_database(old: Config, new: Config) -> None:
 
 async def run(config: Config, path: Path, redact: Redactor) -> None:
     """The daemon, from the database's lock to the last settled send."""
+    memory.give_back()
     # A big database may take longer to bring up to date than systemd waits for a start.
     systemd.notify("STATUS=opening the database", systemd.extend_timeout(_LONGEST_MIGRATION))
     async with engine(config, redact, steady=since_boot) as parts:
