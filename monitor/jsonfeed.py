@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from monitor import clean
@@ -28,15 +29,21 @@ from monitor.entries import (
     text_of,
 )
 from monitor.identity import KEY_VERSION, Identifiers
-from monitor.item import Item, Parsed, ParseTask
+from monitor.item import FeedHints, Item, Parsed, ParseTask
 from monitor.language import Detector
 
+_ITEMS = re.compile(r'"items"\s*:\s*\[')
+_GAP = re.compile(r"[\s,]*")
 _VERSION = re.compile(r"https?://(?:www\.)?jsonfeed\.org/version/1(?:\.([0-9]))?/?")
 
 
 def read(text: str, task: ParseTask, detector: Detector) -> Parsed | None:
-    """The feed in ``text``, or None when it is no JSON Feed of a version we know."""
-    feed = load(text)
+    """The feed in ``text``, or None when it is no JSON Feed of a version we know.
+
+    Of one that is cut or broken, the items that stand whole before the break count (B8).
+    """
+    whole = load(text)
+    feed = _until_the_break(text) if whole is None else whole
     version = _VERSION.fullmatch(text_of(feed, "version")) if isinstance(feed, dict) else None
     if not isinstance(feed, dict) or not version or not isinstance(feed.get("items"), list):
         return None
@@ -48,8 +55,40 @@ def read(text: str, task: ParseTask, detector: Detector) -> Parsed | None:
         version=f"json1{version[1]}" if version[1] and version[1] != "0" else "json1",
         title=reader.title,
         items=items,
+        hints=_hints(feed, task.url),
+        bozo=_flaw(feed, is_whole=whole is not None),
+        cut=whole is None and not text.rstrip().endswith("}"),
         dropped=len(raw) - len(items),
     )
+
+
+def _until_the_break(text: str) -> Raw | None:
+    """The feed with the items before the place where the JSON breaks, None when there are none."""
+    start = _ITEMS.search(text)
+    feed = load(f"{text[: start.end()]}]}}") if start else None
+    if start is None or not isinstance(feed, dict):
+        return None
+    decoder = json.JSONDecoder(strict=False)
+    feed["items"], at = [], start.end()
+    with suppress(ValueError, RecursionError):
+        while gap := _GAP.match(text, at):
+            item, at = decoder.raw_decode(text, gap.end())
+            feed["items"].append(item)
+    return feed if feed["items"] else None
+
+
+def _hints(feed: Raw, url: str) -> FeedHints:
+    """Where its older entries are, and where it says it is itself."""
+    return FeedHints(
+        next_page=clean.link(text_of(feed, "next_url"), url),
+        self_url=clean.link(text_of(feed, "feed_url"), url),
+    )
+
+
+def _flaw(feed: Raw, *, is_whole: bool) -> str:
+    if not is_whole:
+        return f"the JSON is broken after item {len(feed['items']):,}"
+    return "the feed says that it has ended" if feed.get("expired") is True else ""
 
 
 def load(text: str) -> Any:
