@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import io
 import json
 import re
@@ -315,6 +316,14 @@ def test_memory_does_not_grow_with_the_number_of_items() -> None:
 
     peak(100)  # what is imported and remembered once
     assert peak(5_000) < peak(100) + 500_000  # a tenth of them all
+
+
+def test_of_all_items_no_more_than_the_one_at_hand_is_held() -> None:
+    stream = cast("IO[bytes]", Endless(b'{"title": "Xi met Putin"}\n', 50))
+    rules = compile_rules({"": "Xi AND Putin"})
+    for _, matches in Search(rules, "stdin").matches(stream, plain=False, lang=""):
+        assert len(matches[0].spans) == 2
+        assert sum(type(one) is Document for one in gc.get_objects()) <= 2
 
 
 def test_a_line_without_end_is_left_out_and_not_kept() -> None:
