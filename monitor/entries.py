@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any
 
 from monitor import clean
-from monitor.identity import Identifiers, item_keys
+from monitor.identity import Identifiers, former_keys, item_keys
 from monitor.item import Item
 
 MOST_ENTRIES = 10_000
@@ -21,7 +21,7 @@ Raw = dict[str, Any]
 
 _BEFORE_ZONE = re.compile(r" +(?=(?:[+-][0-9:]+|Z)\Z)")
 # dataclasses.replace costs five times as much, and runs for every item.
-_WITHOUT_KEY = attrgetter(*(field.name for field in fields(Item)[1:]))
+_WITHOUT_KEYS = attrgetter(*(field.name for field in fields(Item)[1:-1]))
 _OLDEST = datetime(1980, 1, 1, tzinfo=UTC)
 _NEWEST = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -36,10 +36,11 @@ class Entry:
 
 def keyed(entries: Sequence[Entry]) -> tuple[Item, ...]:
     """The items with their keys, without repetitions."""
-    keys = item_keys([entry.identifiers for entry in entries])
+    identifiers = [entry.identifiers for entry in entries]
+    keys, former = item_keys(identifiers), former_keys(identifiers)
     return tuple(
-        Item(key, *_WITHOUT_KEY(entry.item))
-        for entry, key in zip(entries, keys, strict=True)
+        Item(key, *_WITHOUT_KEYS(entry.item), former_keys=older)
+        for entry, key, older in zip(entries, keys, former, strict=True)
         if key
     )
 

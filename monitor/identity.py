@@ -2,8 +2,9 @@
 
 A key is made from what the publisher promised, in this order (B11): the guid, compared character
 by character, else the link as the document writes it, else a hash of title and summary. It is made
-by this code alone and versioned, so that a new parser does not make old items new (B24), and does
-not depend on the URL the feed was fetched from, so that a moved feed keeps its items.
+by this code alone and versioned (B24): an item comes with the keys that older versions of this
+code would give it, so that a sighting stored by one of them is found, once, and given its new key.
+It does not depend on the URL the feed was fetched from, so that a moved feed keeps its items.
 
 Some feeds give one guid to every entry (``0``, the address of the home page). Taking the first
 and dropping the rest would lose news, so when entries of one document share a guid (or, without
@@ -20,14 +21,13 @@ price is one repeated item when a guid begins or ceases to be shared.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b, sha256
 from typing import TypeVar
 
 from monitor.item import Item
 
-KEY_VERSION = 1
 _LONGEST = 200
 _UNITS = "\x1f"
 _K = TypeVar("_K")
@@ -44,12 +44,27 @@ class Identifiers:
     summary: str
 
 
+KeyMaker = Callable[[Sequence[Identifiers]], list[str | None]]
+
+
 def item_keys(entries: Sequence[Identifiers]) -> list[str | None]:
     """One key for each entry of a document, no key twice; None for an entry that repeats another.
 
     A key is ``g:`` and the guid, ``l:`` and the link, or ``h:`` and a hash; what is longer than
     200 characters is written as ``#`` and its SHA-256.
     """
+    return KEY_MAKERS[-1](entries)
+
+
+def former_keys(entries: Sequence[Identifiers]) -> list[tuple[str, ...]]:
+    """For each entry the keys that older versions of this code gave it, the newest first."""
+    older = [make(entries) for make in reversed(KEY_MAKERS[:-1])]
+    return [
+        tuple(key for keys in older if (key := keys[at]) is not None) for at in range(len(entries))
+    ]
+
+
+def _keys_1(entries: Sequence[Identifiers]) -> list[str | None]:
     keys = [_key(entry) for entry in entries]
     titles = _titles(zip(keys, entries, strict=True))
     titles_by_link = _titles(
@@ -64,6 +79,13 @@ def item_keys(entries: Sequence[Identifiers]) -> list[str | None]:
         result.append(None if own in seen else own)
         seen.add(own)
     return result
+
+
+KEY_MAKERS: tuple[KeyMaker, ...] = (_keys_1,)
+"""Every version of the keys there has been, the oldest first. Whoever changes how keys are made
+adds one; none is ever changed or removed."""
+
+KEY_VERSION = len(KEY_MAKERS)
 
 
 def text_hash(item: Item) -> str:

@@ -17,7 +17,8 @@ class Item:
 
     ``key`` is its identity within its feed, made by ``monitor.identity``; ``url`` is absolute
     http or https, or empty. ``summary`` and ``content`` differ or ``content`` is empty. Times are
-    aware UTC. ``lang`` is decided as design says, empty when unknown.
+    aware UTC. ``lang`` is decided as design says, empty when unknown. ``former_keys``: what older
+    versions of ``monitor.identity`` gave it as its key.
     """
 
     key: str
@@ -32,6 +33,7 @@ class Item:
     published: datetime | None = None
     source: str = ""
     lang: str = ""
+    former_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,7 @@ def _item_to_tuple(item: Item) -> tuple[Any, ...]:
         _stamp(item.published),
         item.source,
         item.lang,
+        item.former_keys,
     )
 
 

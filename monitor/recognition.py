@@ -57,11 +57,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """A document's entries: those that say something, those known by key, and their counts."""
+    """A document's entries: those that say something, those known by key, and their counts.
+    ``rekeyed``: new key and old key of sightings that an older version of wirewatch stored."""
 
     entries: tuple[Entry, ...]
     known: Mapping[str, KnownItem]
     window: Window
+    rekeyed: Mapping[str, str]
 
     @property
     def known_keys(self) -> set[str]:
@@ -71,10 +73,10 @@ class Recognised:
 
 def recognise(store: Store, row: Row[Any], document: Sequence[Item], now: datetime) -> Recognised:
     """Tell the entries of a document apart; ``row`` is their feed's. Asks, and writes nothing."""
-    known = store.known_items(row.id, [item.key for item in document])
+    known, rekeyed = _known(store, row.id, document)
     changed = [item for item in document if _says_something(item, known.get(item.key))]
     if not changed:
-        return Recognised((), known, Window(len(document), 0, 0, 0))
+        return Recognised((), known, Window(len(document), 0, 0, 0), rekeyed)
     old = store.items({known[item.key].item_id for item in changed if item.key in known})
     doubtful = {
         item.key
@@ -88,7 +90,25 @@ def recognise(store: Store, row: Row[Any], document: Sequence[Item], now: dateti
     old |= store.items({found.item_id for found in repair.known.values()} - old.keys())
     sorter = _Sorter(row, known, doubtful, old, marks, repair)
     entries = tuple(sorter.entry(item) for item in changed)
-    return Recognised(entries, known, _window(len(document), entries, known))
+    return Recognised(entries, known, _window(len(document), entries, known), rekeyed)
+
+
+def _known(
+    store: Store, feed_id: str, document: Sequence[Item]
+) -> tuple[dict[str, KnownItem], dict[str, str]]:
+    """Which entries the feed has shown before, by key, and which of these under the key of an
+    older version."""
+    known = store.known_items(feed_id, [item.key for item in document])
+    older = {
+        key: item.key for item in document if item.key not in known for key in item.former_keys
+    }
+    rekeyed: dict[str, str] = {}
+    if older:
+        for old_key, seen in store.known_items(feed_id, older).items():
+            if older[old_key] not in rekeyed:
+                rekeyed[older[old_key]] = old_key
+                known[older[old_key]] = seen
+    return known, rekeyed
 
 
 def _says_something(item: Item, seen: KnownItem | None) -> bool:

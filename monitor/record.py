@@ -15,7 +15,7 @@ from monitor.breaker import HOLD, judge
 from monitor.config import Config
 from monitor.fetch import FetchFailed
 from monitor.hits import HitFinder
-from monitor.identity import text_hash
+from monitor.identity import KEY_VERSION, text_hash
 from monitor.mutes import Mutes
 from monitor.notices import tell
 from monitor.outbox import Outbox, held_digests, outbox_of
@@ -32,6 +32,7 @@ from monitor.settle import (
     settle_good,
 )
 from monitor.store import KnownItem, Store, tags_text
+from monitor.stories import StoryBook
 
 _SEEN_AGAIN_EVERY = timedelta(days=1)
 
@@ -58,16 +59,23 @@ def _record_items(
     already = store.hits_on({entry.item_id for entry in seen.entries if entry.old})
     finder = HitFinder(poll, config, already, now, republished=republished)
     mutes = Mutes(tuple(store.mutes(now))) if seen.entries else Mutes()
-    outbox = outbox_of(finder.all(seen.entries), poll, config, mutes, now)
+    book = StoryBook(store.open_members, now)
+    found = finder.all(seen.entries)
+    outbox = outbox_of(found, poll, config, now, mutes=mutes, book=book)
     settled = after_items(poll, parsed, seen.known_keys, now, republished=republished)
     with store.transaction():
+        for key, old_key in seen.rekeyed.items():
+            store.rekey(row.id, old_key, key, KEY_VERSION)
         _write_items(store, seen.entries, row.id, now)
         store.see_again(row.id, _to_see_again(seen.known, now), now)
         store.add_hits(outbox.hits)
         for hit_id, values in outbox.told:
             store.tell_hit(hit_id, values)
         store.queue(outbox.queued, now)
-        queued, waiting = queue_patiently(store, outbox.waiting, outbox.mutes, config, now)
+        _write_stories(store, book, now)
+        queued, waiting = queue_patiently(
+            store, outbox.waiting, config, now, mutes=mutes, feeds={f.name for f in poll.feeds}
+        )
         if outbox.held:
             _hold(store, poll, config, outbox, seen, now)
         settle_good(store, settled, config, now)
@@ -113,6 +121,13 @@ def _edits(entry: Entry, feed_id: str) -> bool:
     """Whether the item's own text changes: it is that of the feed that had it first."""
     old = entry.old
     return old is not None and old.feed_id == feed_id and old.text_hash != text_hash(entry.item)
+
+
+def _write_stories(store: Store, book: StoryBook, now: datetime) -> None:
+    store.add_stories(book.opened)
+    for story, (size, sources) in book.extended.items():
+        store.extend_story(story, size, sources, now)
+    store.add_members(book.members, now)
 
 
 def _sighting(entry: Entry, feed_id: str, now: datetime) -> dict[str, Any]:

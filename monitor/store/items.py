@@ -126,6 +126,14 @@ class ItemQuestions(Questions):
             .values(text_hash=text_hash)
         )
 
+    def rekey(self, feed_id: str, old_key: str, key: str, key_version: int) -> None:
+        """A sighting of an older version of wirewatch gets the key that this one gives it."""
+        self._run(
+            sa.update(sightings)
+            .where(sightings.c.feed_id == feed_id, sightings.c.key == old_key)
+            .values(key=key, key_version=key_version)
+        )
+
     def put_aside(self, feed_id: str, key: str, item_id: str) -> None:
         """The feed uses this key for another article now: that it showed the item stays known,
         under a key that no entry has."""

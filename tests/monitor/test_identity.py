@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from hashlib import sha256
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rigs.archive import NOW, Archive
 
+from monitor import identity, record
+from monitor.entries import Entry, keyed
 from monitor.identity import Identifiers, body_hash, item_keys, text_hash
 from monitor.item import Item
 
@@ -141,6 +148,55 @@ def test_keys_do_not_depend_on_the_process() -> None:
     }
 
     assert len(told) == 1
+
+
+def upper(entries: Sequence[Identifiers]) -> list[str | None]:
+    """Keys of a version that is still to come."""
+    return [key and f"2:{key.upper()}" for key in identity.KEY_MAKERS[0](entries)]
+
+
+def parsed(*titles: str) -> tuple[Item, ...]:
+    """What a reader makes of a document with these entries."""
+    return keyed(
+        [Entry(entry(t, title=t), Item("", identity.KEY_VERSION, t, t, "")) for t in titles]
+    )
+
+
+def test_b24_keys_do_not_change_with_the_version_of_the_program() -> None:
+    """What was stored by the first version is found for ever: these are its keys."""
+    assert identity.KEY_MAKERS[0](
+        [entry("g", "l", "t"), entry("", "l", "t"), entry("", "", "t", "s"), entry("x" * 201)]
+    ) == [
+        "g:g",
+        "l:l",
+        "h:3526b7c43442a059d0e5cae2d27d7108eab03861f8c155cab8a66417b9e9fe43",
+        "g:#" + sha256(b"x" * 201).hexdigest(),
+    ]
+
+
+def test_b24_items_are_found_by_the_keys_of_an_older_version_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = Archive(tmp_path)
+    archive.poll("antara", *parsed("gas one", "gas two"), now=NOW)
+    monkeypatch.setattr(identity, "KEY_MAKERS", (*identity.KEY_MAKERS, upper))
+    monkeypatch.setattr(identity, "KEY_VERSION", 2)
+    monkeypatch.setattr(record, "KEY_VERSION", 2)
+    newer = parsed("gas one", "gas two")
+    assert [(item.key, item.former_keys) for item in newer] == [
+        ("2:G:GAS ONE", ("g:gas one",)),
+        ("2:G:GAS TWO", ("g:gas two",)),
+    ]
+    edited = replace(newer[1], summary="now with a pipeline")
+    done = archive.poll("antara", newer[0], edited, now=NOW + timedelta(hours=1))
+    assert (done.new, done.again, done.edited) == (0, 0, 1)
+    with archive.store() as store:
+        (row,) = (row for row in store.feeds() if row.name == "antara")
+        known = store.known_items(row.id, ["g:gas one", "2:G:GAS ONE", "2:G:GAS TWO"])
+    assert sorted(known) == ["2:G:GAS ONE", "2:G:GAS TWO"]
+    without = [replace(item, former_keys=()) for item in (newer[0], edited)]
+    done = archive.poll("antara", *without, now=NOW + timedelta(hours=2))
+    assert (done.new, done.edited) == (0, 0)
 
 
 ITEM = Item(
