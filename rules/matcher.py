@@ -14,7 +14,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any
@@ -32,14 +32,12 @@ from rules.expression import (
     Whole,
     holds,
     raw_values,
-    whole_value,
 )
-from rules.regex import RegexSet
+from rules.lookup import Expressions, Stems, Values
 from rules.stream import BORDER, Stream, join, stream
 
 _MANY = 96  # numbers in a row; where there are more, they are kept by their second fact
 _JOINED_WHEN = 4  # a segment is joined with the one before when that is not so many times larger
-_LONG_VALUE = 256  # longer ones are not remembered, so that the memo is bounded in bytes too
 _LONG_WORD = 64  # longer ones have no stem but their normal form
 _FARTHER = ("author", "url", "source")
 
@@ -55,6 +53,11 @@ class Item:
         self._stream: Stream | None = None
         self._farther: Stream | None = None
         self._stems: frozenset[str] | None = None
+
+    @property
+    def lang(self) -> str:
+        """The language, as stemmers are named."""
+        return words.language(self.document.lang)
 
     @property
     def reading(self) -> Reading:
@@ -88,8 +91,7 @@ class Item:
             flat, _ = words.flatten("\n".join(filter(None, fields)))
             surfaces = set(words.word_pattern().findall(flat))
             long = {one for one in surfaces if len(one) > _LONG_WORD}  # not to be remembered
-            lang = words.language(document.lang)
-            stems = map(words.stem, surfaces - long, repeat(lang))
+            stems = map(words.stem, surfaces - long, repeat(self.lang))
             self._stems = frozenset(chain(stems, map(words.normal, long)))
         return self._stems
 
@@ -169,19 +171,12 @@ class Segment:
         self._farther = any(name in _FARTHER for _, name in facts.in_field)
         self._spaceless = facts.spaceless
         self._found_only = facts.found
-        self._stems = facts.stems
-        self._values: dict[str, list[tuple[Whole | Pattern, int]]] = {}
+        values: dict[str, list[tuple[Whole | Pattern, int]]] = {}
         for (name, leaf), fact in facts.values.items():
-            self._values.setdefault(name, []).append((leaf, fact))
-        patterns: dict[tuple[bool, tuple[str, ...]], dict[str, int]] = {}
-        for (pattern, fields), fact in facts.patterns.items():
-            patterns.setdefault((pattern.cased, fields), {})[pattern.pattern] = fact
-        self._patterns = [
-            (cased, fields, RegexSet(tuple(some), cased=cased), tuple(some.values()))
-            for (cased, fields), some in patterns.items()
-        ]
-        self._value_facts = lru_cache(1 << 12)(self._find_value)
-        self._stems_of = lru_cache(64)(self._find_stems)
+            values.setdefault(name, []).append((leaf, fact))
+        self._values = {name: Values(leaves) for name, leaves in values.items()}
+        self._stems = Stems(facts.stems) if facts.stems else None
+        self._expressions = Expressions.all(facts.patterns)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -242,12 +237,13 @@ class Segment:
             gone = self._not_there(facts, item.reading)
             facts.difference_update(gone)
             facts.update(self._found_only[fact] for fact in gone if fact in self._found_only)
-        if self._values:
-            facts.update(self._whole(item.document))
-        if self._stems:
-            facts.update(self._stemmed(item))
-        if self._patterns:
-            facts.update(self._patterned(item.reading))
+        for name, values in self._values.items():
+            for raw in raw_values(item.document, name):
+                facts.update(values.facts(raw))
+        if self._stems and self._stems.are_in(item.lang):
+            facts.update(self._stems.facts(item.stems, item.lang))
+        for expressions in self._expressions:
+            facts.update(expressions.facts(item.reading))
         return facts
 
     def _fielded(
@@ -268,45 +264,6 @@ class Segment:
             for fact in facts & self._spaceless.keys()
             if not holds(self._spaceless[fact], reading)
         ]
-
-    # Values.
-
-    def _whole(self, document: Document) -> Iterator[int]:
-        for name in self._values:
-            for raw in raw_values(document, name):
-                find = self._value_facts if len(raw) <= _LONG_VALUE else self._find_value
-                yield from find(name, raw)
-
-    def _find_value(self, name: str, raw: str) -> tuple[int, ...]:
-        value = whole_value(raw)
-        return tuple(fact for leaf, fact in self._values[name] if leaf.is_value(value))
-
-    # Regular expressions.
-
-    def _patterned(self, reading: Reading) -> Iterator[int]:
-        for cased, fields, some, facts in self._patterns:
-            for name in fields:
-                text = reading.text(name)
-                if text.original:
-                    found = some.may_find(text.original if cased else text.folded)
-                    yield from map(facts.__getitem__, found)
-
-    # Stems.
-
-    def _stemmed(self, item: Item) -> Iterator[int]:
-        by_stem = self._stems_of(words.language(item.document.lang))
-        if by_stem:
-            for stem in item.stems & by_stem.keys():
-                yield from by_stem[stem]
-
-    def _find_stems(self, lang: str) -> dict[str, tuple[int, ...]]:
-        """The facts of each stem in a language; none where the word itself is all there is."""
-        found: dict[str, tuple[int, ...]] = {}
-        if words.has_stemmer(lang):
-            for surface, fact in self._stems.items():
-                stem = words.stem(surface, lang)
-                found[stem] = (*found.get(stem, ()), fact)
-        return found
 
 
 def _by_guard(row: array[int]) -> dict[int, tuple[int, ...]]:

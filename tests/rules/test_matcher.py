@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -272,8 +274,22 @@ def test_memory_for_values_of_items_stays_bounded() -> None:
     (segment,) = rules._matcher.segments
     for n in range(5_000):
         rules.match(Document("", feed=f"feed{n}", tags=(f"tag{n}", "x" * 1_000 + str(n))))
-    kept = segment._value_facts.cache_info()
-    assert kept.currsize == kept.maxsize == 4_096
+    for values in segment._values.values():
+        kept = values.remembered.cache_info()
+        assert kept.currsize == kept.maxsize == 4_096
+
+
+def test_rules_that_were_replaced_are_gone_at_once() -> None:
+    rules = compile_rules({"r": "feed:reuters OR ~gas OR /[0-9]+/", "s": "gas"})
+    assert _names(rules, Document("gas 1", lang="en")) == ["r", "s"]
+    (segment,) = rules._matcher.segments
+    gone = weakref.ref(segment)
+    gc.disable()
+    try:
+        del rules, segment
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_a_set_of_expressions_that_re2_gives_up_on_leaves_each_to_itself() -> None:
