@@ -28,7 +28,7 @@ BORDER = b"\x00"
 """Stands, as a word of its own, between the fields of a stream."""
 
 _WINDOW = 4_096  # characters a page is tried on at once
-_SWITCHES = 64  # so many changes of script in a window are followed; what is left is cut slowly
+_SWITCHES = 64  # so many changes of script a window are followed; what is left is cut slowly
 
 
 class Stream(NamedTuple):
@@ -200,12 +200,24 @@ class _Folding:
         position, size = 0, len(self.text)
         switches = _SWITCHES * (1 + size // _WINDOW)
         while position < size:
-            stop = size if isinstance(self._page, _Wide) else min(position + _WINDOW, size)
+            stop = self._window(position)
             position = self._take(position, stop, self._page)
             if position < stop:
                 switches -= 1
                 position = self._turn(position) if switches else self._cut_slowly(position, size)
+            elif position < size and self._parts_words(position):
+                position = self._cut_slowly(position, position)
         return b"".join([piece.data for piece in self._pieces])
+
+    def _window(self, start: int) -> int:
+        """Where to stop: after so many characters; wide ones are parted where a gap is, if any."""
+        stop = min(start + _WINDOW, len(self.text))
+        if stop == len(self.text) or not isinstance(self._page, _Wide):
+            return stop
+        return max(self.text.rfind(sign, start, stop) for sign in _GAPS) + 1 or stop
+
+    def _parts_words(self, stop: int) -> bool:
+        return isinstance(self._page, _Wide) and self.text[stop - 1] not in _GAPS
 
     def _take(self, start: int, stop: int, page: _Page) -> int:
         data, end = page.folded(self.text, start, stop)
@@ -250,24 +262,32 @@ class _Folding:
     def _cut_slowly(self, start: int, end: int) -> int:
         """Cut whole words that hold this piece as `rules.text` does."""
         start = self._back_to_a_gap(start)
-        gap = _GAP.search(self.text, end)
-        end = gap.start() if gap else len(self.text)
+        end = self._gap_behind(end)
         data, clear = _cut(self.text[start:end])
         self.found_is_there &= clear
         self._pieces.append(_Piece(start, None, data))
         return end
 
+    def _gap_behind(self, index: int) -> int:
+        gap = _GAP.search(self.text, index)
+        return gap.start() if gap else len(self.text)
+
+    def _gap_before(self, index: int) -> int:
+        """The index after the last gap; looks ever farther, for most are near."""
+        near, gap = index, -1
+        while gap < 0 < near:
+            near = max(index - 8 * (index - near) - _NEAR, 0)
+            gap = max(self.text.rfind(sign, near, index) for sign in _GAPS)
+        return gap + 1
+
     def _back_to_a_gap(self, start: int) -> int:
         """Give back the pieces after the last gap before ``start``."""
-        near = max(start - _NEAR, 0)
-        gap = max(self.text.rfind(sign, near, start) for sign in _GAPS) + 1
-        gap = gap or max(self.text.rfind(sign, 0, near) for sign in _GAPS) + 1
+        gap = self._gap_before(start)
         begin = start
         while begin > gap and self._pieces:
             begin, page, _ = self._pieces.pop()
             if begin < gap and page is not None:
-                self._take(begin, gap, page)
-                return gap
+                return self._take(begin, gap, page)
         return begin
 
 
