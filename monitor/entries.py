@@ -39,7 +39,7 @@ def keyed(entries: Sequence[Entry]) -> tuple[Item, ...]:
     identifiers = [entry.identifiers for entry in entries]
     keys, former = item_keys(identifiers), former_keys(identifiers)
     return tuple(
-        Item(key, *_WITHOUT_KEYS(entry.item), former_keys=older)
+        Item(*(key, *_WITHOUT_KEYS(entry.item), older))
         for entry, key, older in zip(entries, keys, former, strict=True)
         if key
     )
