@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -34,7 +36,7 @@ MARKUP = [
 
 
 @pytest.mark.parametrize(("fragment", "text"), MARKUP)
-def test_markup_becomes_the_text_a_reader_sees(fragment: str, text: str) -> None:
+def test_markup_becomes_the_text_a_reader_sees(fragment: str, text: str) -> None:  # B17, B18
     assert clean.markup(fragment) == text
 
 
@@ -71,7 +73,7 @@ UNWANTED = "\0\x07\x1b\x7f\x80\x9f\u202a\u202e\u2066\u2069\ud800\udfff\ufffe\uff
 
 
 @pytest.mark.parametrize("char", UNWANTED, ids=lambda c: f"U+{ord(c):04X}")
-def test_control_characters_overrides_and_surrogates_are_removed(char: str) -> None:
+def test_control_characters_overrides_and_surrogates_are_removed(char: str) -> None:  # B7
     assert clean.plain(f"a{char}b") == "ab"
 
 
@@ -95,7 +97,7 @@ def test_a_cleaned_text_is_fit_for_databases_headers_and_terminals(text: str) ->
         assert not any(unicodedata.category(char) in ("Cc", "Cs") for char in cleaned)
 
 
-def test_a_cut_never_takes_half_of_what_is_seen_as_one() -> None:
+def test_a_cut_never_takes_half_of_what_is_seen_as_one() -> None:  # B19
     assert clean.cut("abcdef", 6) == "abcdef"
     assert clean.cut("abcdefg", 6) == "abcde…"
     assert clean.cut("abcde\u0301fg", 6) == "abcd…"  # not e without its accent
@@ -149,7 +151,7 @@ LINKS = [
 
 
 @pytest.mark.parametrize(("written", "url"), LINKS)
-def test_a_link_is_absolute_http_in_ascii_or_nothing(written: str, url: str) -> None:
+def test_a_link_is_absolute_http_in_ascii_or_nothing(written: str, url: str) -> None:  # B16, B20
     assert clean.link(written, *BASES) == url
 
 
@@ -163,3 +165,11 @@ def test_no_link_raises_and_none_has_another_scheme(written: str) -> None:
 
 def test_a_relative_link_without_a_usable_base_is_nothing() -> None:
     assert clean.link("story", "", "not a url") == ""
+
+
+@given(st.text("aZ09.-_/:%?#&=~ \\[]é", max_size=40))
+def test_a_link_in_its_usual_form_is_what_the_long_way_would_make_of_it(written: str) -> None:
+    for url in (f"https://a.example/{written}", f"http://{written}", f"https://a{written}/x"):
+        quick = clean.link(url)
+        with mock.patch.object(clean, "_USUAL", re.compile(r"(?!)")):
+            assert clean.link(url) == quick

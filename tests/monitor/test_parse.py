@@ -98,7 +98,7 @@ def test_no_worker_starts_before_it_is_needed_and_none_outlives_the_pool() -> No
     assert processes() == []
 
 
-def test_a_document_that_takes_too_long_is_given_up_and_the_others_proceed() -> None:
+def test_a_document_that_takes_too_long_is_given_up_and_the_others_proceed() -> None:  # B2
     async def use(pool: ParserPool) -> tuple[object, list[object]]:
         await asyncio.gather(pool.parse(task(RSS)), pool.parse(task(RSS)))  # both are warm
         bomb = asyncio.create_task(pool.parse(task(SLOW)))
@@ -187,7 +187,7 @@ def test_a_worker_is_limited_and_knows_no_secret(monkeypatch: pytest.MonkeyPatch
     assert with_pool(use) == ((limit, limit), (0, 0), True, False)
 
 
-def test_a_body_that_is_a_path_is_not_opened(tmp_path: Path) -> None:
+def test_a_body_that_is_a_path_is_not_opened(tmp_path: Path) -> None:  # B1
     secret = tmp_path / "secret.xml"
     secret.write_bytes(RSS)
 

@@ -50,7 +50,7 @@ def as_json(value: Any) -> Any:
 @pytest.mark.parametrize(
     "feed", sorted(path for path in FEEDS.iterdir() if path.suffix != ".json"), ids=lambda p: p.name
 )
-def test_a_feed_becomes_what_is_written_beside_it(feed: Path) -> None:
+def test_a_feed_becomes_what_is_written_beside_it(feed: Path) -> None:  # B15, B17, B21, B24
     result = parse(feed.read_bytes())
 
     assert as_json(result) == json.loads(feed.with_suffix(".json").read_text("utf-8"))
@@ -66,7 +66,7 @@ def test_a_feed_in_a_strict_and_in_a_lenient_reading_has_the_same_items() -> Non
         assert lenient.items == strict.items
 
 
-def test_a_moved_feed_keeps_its_keys() -> None:
+def test_a_moved_feed_keeps_its_keys() -> None:  # B11
     for feed in FEEDS.glob("*.xml"):
         here = parse(feed.read_bytes(), url="http://old.example/rss")
         there = parse(feed.read_bytes(), url="https://new.example/feeds/1.xml")
@@ -93,7 +93,7 @@ def test_a_name_given_to_something_else_spoils_nothing() -> None:
 
 
 @pytest.mark.parametrize("field", ["title", "description", "author", "category", "source"])
-def test_a_field_of_any_size_is_capped(field: str) -> None:
+def test_a_field_of_any_size_is_capped(field: str) -> None:  # B19
     text = "word " * 100_000
     body = f"<rss version='2.0'><channel><item><{field}>{text}</{field}><link>http://a.example/"
     (item,) = parse(f"{body}</link></item></channel></rss>".encode()).items
@@ -170,7 +170,7 @@ NOT_FEEDS = {
 @pytest.mark.parametrize(("looks_like", "body"), NOT_FEEDS.items(), ids=list(NOT_FEEDS))
 def test_what_is_not_a_feed_is_named_and_never_taken_for_nothing_new(
     looks_like: str, body: bytes
-) -> None:
+) -> None:  # B5, B9
     assert parse(body) == NotAFeed(looks_like.strip())
 
 
@@ -197,7 +197,7 @@ def test_an_empty_feed_is_a_feed() -> None:
     assert (result.title, result.items, result.cut) == ("Quiet", (), False)
 
 
-def test_a_feed_without_an_end_keeps_its_whole_items_and_says_it_was_cut() -> None:
+def test_a_feed_without_an_end_keeps_its_whole_items_and_says_it_was_cut() -> None:  # B8
     body = b"<rss version='2.0'><channel><item><title>Whole</title></item>"
 
     result = parse(body)
@@ -205,7 +205,7 @@ def test_a_feed_without_an_end_keeps_its_whole_items_and_says_it_was_cut() -> No
     assert ([item.title for item in result.items], result.cut) == (["Whole"], True)
 
 
-def test_a_feed_that_repeats_an_item_gives_it_once() -> None:
+def test_a_feed_that_repeats_an_item_gives_it_once() -> None:  # B12
     entry = b"<item><guid>1</guid><title>t</title></item>"
     result = parse(b"<rss version='2.0'><channel>" + entry * 3 + b"</channel></rss>")
 

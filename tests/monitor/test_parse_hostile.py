@@ -35,7 +35,7 @@ def with_pool(
     return asyncio.run(run())
 
 
-def test_a_document_that_needs_too_much_memory_is_given_up() -> None:
+def test_a_document_that_needs_too_much_memory_is_given_up() -> None:  # B2
     bomb = GOOD.replace(b"<title>t", b"<title>" + "é".encode() * 6_000_000)
 
     async def use(pool: ParserPool) -> tuple[object, object]:
