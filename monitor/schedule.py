@@ -204,16 +204,14 @@ def jitter(feed_id: str, pause: timedelta) -> timedelta:
 
 
 def rescheduled(
-    last_request_at: datetime | None,
-    interval: timedelta,
-    not_before: datetime | None,
-    now: datetime,
+    rhythm: Rhythm, last_request_at: datetime | None, not_before: datetime | None, now: datetime
 ) -> datetime:
-    """When to poll after the operator changed a feed's interval: ``interval`` after the last
-    request, never earlier than the server allowed."""
+    """When to poll after the operator changed a feed's interval: a pause of the new one after the
+    last request, never earlier than the server allowed."""
     if last_request_at is None:
         return now
-    return max(last_request_at + interval, not_before or last_request_at)
+    pause = max(usual_pause(rhythm, rhythm.interval)[0], _SLOWED[rhythm.slowed])
+    return max(last_request_at + pause, not_before or last_request_at)
 
 
 def asked_for(

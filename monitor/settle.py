@@ -1,12 +1,12 @@
 """What a poll leaves in its feed's row: validators, state, health, the next poll and why then.
 
-Part of T1. What is to be written is decided first, as a `Settled`; `settle_good` and
+Part of T1. What is to be written is decided first, as a `Settled`; `settle_all` and
 `record_failure` write it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -136,25 +136,40 @@ def after_items(
     return _settled(poll, after, note, values, tuple(told), now)
 
 
+def after_unchanged(poll: Poll, answer: Unchanged, now: datetime) -> Settled:
+    """What an answer that brought nothing leaves in the row."""
+    row = poll.row
+    since = row.unchanged_since or now if answer.by == "not_modified" else row.unchanged_since
+    good = Good(max_age=poll.hints.max_age)
+    after = next_poll(_rhythm(poll, now, _remembered(row)), good, _since(poll, now))
+    note = PollNote(_began(poll, now), poll.status, answer.by)
+    return _settled(poll, after, note, {"unchanged_since": since}, (), now)
+
+
 def record_unchanged(
     store: Store, poll: Poll, answer: Unchanged, config: Config, now: datetime
 ) -> Recorded:
     """T1 of a poll that brought nothing."""
-    not_modified = answer.by == "not_modified"
-    values = {"unchanged_since": poll.row.unchanged_since or now} if not_modified else {}
-    good = Good(max_age=poll.hints.max_age)
-    after = next_poll(_rhythm(poll, now, _remembered(poll.row)), good, _since(poll, now))
-    note = PollNote(_began(poll, now), poll.status, answer.by)
-    settled = _settled(poll, after, note, values, (), now)
+    settled = after_unchanged(poll, answer, now)
+    settle_all(store, [settled], config, now)
+    return Recorded(answer.by, settled.next)
+
+
+def settle_all(store: Store, settled: Sequence[Settled], config: Config, now: datetime) -> None:
+    """Write what several polls leave, in one transaction."""
     with store.transaction():
-        settle_good(store, settled, config, now)
-    return Recorded(answer.by, after)
+        store.settle_feeds((one.poll.row.id, one.values) for one in settled)
+        for one in settled:
+            _tell(store, one, config, now)
 
 
 def settle_good(store: Store, settled: Settled, config: Config, now: datetime) -> None:
     """Write it; called inside T1."""
+    settle_all(store, [settled], config, now)
+
+
+def _tell(store: Store, settled: Settled, config: Config, now: datetime) -> None:
     poll = settled.poll
-    store.settle_feed(poll.row.id, **settled.values)
     for notice in settled.told:
         tell(store, config, now, notice.name, poll.name, notice.message)
     if poll.row.told_broken_at is not None:
@@ -200,8 +215,14 @@ def _settled(
         "told_together": False,
         "interval_s": int(after.interval.total_seconds()),
     }
-    values = common | moved | _next_kept(poll, after, note, now) | values
+    values = _changed(row, common | moved | values) | _next_kept(poll, after, note, now)
     return Settled(poll, after, values, (*told, *notices))
+
+
+def _changed(row: Row[Any], values: dict[str, Any]) -> dict[str, Any]:
+    """What is not in the row already: of an unchanged poll hardly anything."""
+    known = row._mapping
+    return {name: value for name, value in values.items() if value != known[name]}
 
 
 def _next_kept(poll: Poll, after: NextPoll, note: PollNote, now: datetime) -> dict[str, Any]:
@@ -209,10 +230,10 @@ def _next_kept(poll: Poll, after: NextPoll, note: PollNote, now: datetime) -> di
     return {
         "next_poll_at": after.at,
         "next_poll_why": after.why,
-        "not_before": after.not_before,
-        "slowed": after.slowed,
         "last_status": poll.status,
         "last_outcome": note.outcome,
+        "not_before": after.not_before,
+        "slowed": after.slowed,
         "recent_polls": noted(poll.row.recent_polls, _timed(note, now)),
     }
 
@@ -242,9 +263,10 @@ def _rhythm(poll: Poll, now: datetime, wishes: Wishes, *, lies: bool = False) ->
     interval = timedelta(seconds=row.interval_s)
     good = isinstance(poll.answer, Parsed | Unchanged)
     given = poll.validators if good else row.validators_url
+    every = [feed.every for feed in poll.feeds if feed.every is not None]
     return Rhythm(
         row.id,
-        every=min((feed.every for feed in poll.feeds if feed.every), default=None),
+        every=min(every) if every else None,
         interval=interval,
         validators=given is not None and not (lies or row.validators_lie),
         wishes=wishes,

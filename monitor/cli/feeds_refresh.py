@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -39,15 +39,7 @@ def command(
 
 
 def _soonest(row: Row[Any], now: datetime) -> datetime:
-    from monitor.schedule import Rhythm, asked_for
-    from monitor.wishes import remembered
+    from monitor.schedule import asked_for
+    from monitor.store.feeds import rhythm_of
 
-    every = None if row.every_s is None else timedelta(seconds=row.every_s)
-    rhythm = Rhythm(
-        row.id,
-        every,
-        validators=row.validators_url is not None,
-        wishes=remembered(row.ttl_s, row.sy_s, row.skip_hours, row.skip_days),
-        slowed=row.slowed,
-    )
-    return asked_for(rhythm, row.last_request_at, row.not_before, now)
+    return asked_for(rhythm_of(row, row.every_s), row.last_request_at, row.not_before, now)

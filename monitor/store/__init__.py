@@ -14,6 +14,7 @@ from monitor.store.events import EventQuestions
 from monitor.store.feeds import ConfiguredFeed, FeedQuestions
 from monitor.store.items import ItemQuestions, KnownItem
 from monitor.store.numbers import NumberQuestions
+from monitor.store.turns import TurnQuestions
 from monitor.store.waiting import WaitingQuestions
 
 __all__ = ["ClaimedDelivery", "ConfiguredFeed", "KnownItem", "NewDelivery", "Store", "tags_text"]
@@ -21,6 +22,7 @@ __all__ = ["ClaimedDelivery", "ConfiguredFeed", "KnownItem", "NewDelivery", "Sto
 
 class Store(
     FeedQuestions,
+    TurnQuestions,
     ItemQuestions,
     WaitingQuestions,
     NumberQuestions,

@@ -64,7 +64,11 @@ class Questions:
     def close(self) -> None:
         self._engine.dispose()
 
-    def _run(self, statement: Any, rows: Sequence[Mapping[str, Any]] | None = None) -> Any:
+    def _run(
+        self,
+        statement: Any,
+        rows: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None,
+    ) -> Any:
         assert self._connection is not None, "a question outside a transaction"  # noqa: S101 - a bug of ours, not input
         if rows is None:
             return self._connection.execute(statement)

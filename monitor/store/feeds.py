@@ -1,4 +1,4 @@
-"""Questions about feeds and hosts: what the configuration names, what is due, what came of it."""
+"""Questions about feeds: what the configuration names, and how they are doing."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from monitor.ids import new_id
-from monitor.schedule import rescheduled
-from monitor.store.base import (
-    Questions,
-    chunks,
-    feeds,
-    hosts,
-    sightings,
-)
+from monitor.schedule import DEFAULT_INTERVAL, Rhythm, rescheduled
+from monitor.store.base import Questions, chunks, feeds, sightings
 from monitor.tables import UtcDateTime
+from monitor.wishes import remembered
 
-_NOT_MOVED: dict[str, Any] = {
+_NOTHING_SAID: dict[str, Any] = {
+    "validators_url": None,
+    "etag": None,
+    "last_modified": None,
+    "body_hash": None,
+    "not_before": None,
+    "failures": 0,
+    "failing_since": None,
+    "told_broken_at": None,
+    "told_together": False,
     "moved_to": None,
     "moved_times": 0,
     "moved_since": None,
     "asked_url": None,
-}
-_NOT_KNOWN: dict[str, Any] = {
     "ttl_s": None,
     "sy_s": None,
     "skip_hours": 0,
@@ -40,7 +42,7 @@ _NOT_KNOWN: dict[str, Any] = {
     "told_stale_at": None,
     "recent_polls": "[]",
 }
-"""What a server or its document said; another URL has not said it."""
+"""Of what a server or its document says; another URL has said nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class ConfiguredFeed:
 
 
 class FeedQuestions(Questions):
-    """Feeds, and whose turn it is at each host."""
+    """What is known of each feed."""
 
     def sync_feeds(self, configured: Iterable[ConfiguredFeed], now: datetime) -> None:
         """Make the table follow the configuration. History is kept: a feed that left is only
@@ -65,6 +67,7 @@ class FeedQuestions(Questions):
             wanted = {feed.url: feed for feed in configured}
             free = {row.name: row for url, row in rows.items() if url not in wanted}
             moved: set[str] = set()
+            new: list[dict[str, Any]] = []
             for url, feed in wanted.items():
                 if url in rows:
                     self._keep_feed(rows[url], feed, now)
@@ -72,7 +75,8 @@ class FeedQuestions(Questions):
                     moved.add(free[feed.name].id)
                     self._move_feed(free.pop(feed.name), feed, now)
                 else:
-                    self._add_feed(feed, now)
+                    new.append(_new_feed(feed, now))
+            self._run(sa.insert(feeds), new)
             left = [
                 row.id
                 for url, row in rows.items()
@@ -90,10 +94,7 @@ class FeedQuestions(Questions):
             values["every_s"] = feed.every_s
             if row.failures == 0:
                 values["next_poll_at"] = rescheduled(
-                    row.last_request_at,
-                    timedelta(seconds=feed.every_s or row.interval_s),
-                    row.not_before,
-                    now,
+                    rhythm_of(row, feed.every_s), row.last_request_at, row.not_before, now
                 )
                 values["next_poll_why"] = "every was changed"
         if values:
@@ -103,125 +104,9 @@ class FeedQuestions(Questions):
         self._run(
             sa.update(feeds)
             .where(feeds.c.id == row.id)
-            .values(
-                url=feed.url,
-                host=feed.host,
-                every_s=feed.every_s,
-                active=True,
-                validators_url=None,
-                etag=None,
-                last_modified=None,
-                body_hash=None,
-                next_poll_at=now,
-                next_poll_why="new URL",
-                not_before=None,
-                failures=0,
-                failing_since=None,
-                told_broken_at=None,
-                told_together=False,
-                **_NOT_MOVED,
-                **_NOT_KNOWN,
-            )
+            .values(url=feed.url, host=feed.host, every_s=feed.every_s, active=True)
+            .values(next_poll_at=now, next_poll_why="new URL", **_NOTHING_SAID)
         )
-
-    def _add_feed(self, feed: ConfiguredFeed, now: datetime) -> None:
-        self._run(
-            sa.insert(feeds).values(
-                id=new_id(),
-                url=feed.url,
-                name=feed.name,
-                host=feed.host,
-                every_s=feed.every_s,
-                created_at=now,
-                next_poll_at=now,
-                active=True,
-                state="new",
-                next_poll_why="new",
-                interval_s=900,
-                last_outcome="",
-                last_error="",
-                failures=0,
-                told_together=False,
-                **_NOT_MOVED,
-                **_NOT_KNOWN,
-            )
-        )
-
-    def claim_feeds(
-        self, owner: str, now: datetime, lease: timedelta, limit: int, pause: timedelta
-    ) -> list[Row[Any]]:
-        """T0: feeds that are due, at most one a host, ours until the lease ends.
-
-        ``last_request_at`` is written and the next poll put a whole interval off before any
-        request, so that spacing holds even when the process dies before T1. The host is busy
-        until `release_host`, or until lease and ``pause`` are over.
-        """
-        with self.transaction():
-            claimed = self._run(_due_feeds(now).limit(limit)).all()
-            for row in claimed:
-                self._claim_feed(row, owner, now, lease)
-                self._hold_host(row.host, now + lease + pause)
-            return list(claimed)
-
-    def _claim_feed(self, row: Row[Any], owner: str, now: datetime, lease: timedelta) -> None:
-        self._run(
-            sa.update(feeds)
-            .where(feeds.c.id == row.id)
-            .values(
-                claimed_by=owner,
-                claimed_until=now + lease,
-                last_request_at=now,
-                next_poll_at=now + timedelta(seconds=row.every_s or row.interval_s),
-                next_poll_why="the last poll did not end",
-            )
-        )
-
-    def _hold_host(self, host: str, until: datetime) -> None:
-        found = self._run(sa.update(hosts).where(hosts.c.host == host).values(free_at=until))
-        if found.rowcount == 0:
-            self._run(sa.insert(hosts).values(host=host, free_at=until))
-
-    def release_host(self, host: str, free_at: datetime) -> None:
-        """The request is over: the host's next one may start at ``free_at``."""
-        with self.transaction():
-            self._run(sa.update(hosts).where(hosts.c.host == host).values(free_at=free_at))
-
-    def unclaim_feeds(self, rows: Sequence[Row[Any]], now: datetime) -> None:
-        """Undo T0 of feeds that were not asked after all: ``rows`` as `claim_feeds` gave them."""
-        with self.transaction():
-            for row in rows:
-                self.release_host(row.host, now)
-                self.settle_feed(
-                    row.id,
-                    last_request_at=row.last_request_at,
-                    next_poll_at=row.next_poll_at,
-                    next_poll_why=row.next_poll_why,
-                )
-
-    def settle_feed(self, feed_id: str, **values: Any) -> None:
-        """T1's part for the feed's row: its state, validators and next poll."""
-        self._run(
-            sa.update(feeds)
-            .where(feeds.c.id == feed_id)
-            .values(claimed_by=None, claimed_until=None, **values)
-        )
-
-    def block_host(self, host: str, until: datetime) -> None:
-        """No feed of this host is asked before ``until``, nor before what it said earlier."""
-        with self.transaction():
-            blocked = self._run(sa.select(hosts.c.blocked_until).where(hosts.c.host == host)).all()
-            if not blocked:
-                self._run(sa.insert(hosts).values(host=host, blocked_until=until))
-            elif blocked[0][0] is None or blocked[0][0] < until:
-                question = sa.update(hosts).where(hosts.c.host == host)
-                self._run(question.values(blocked_until=until))
-
-    def blocked_hosts(self, now: datetime) -> dict[str, datetime]:
-        """Hosts that want no request, and until when."""
-        with self.transaction():
-            question = sa.select(hosts.c.host, hosts.c.blocked_until)
-            rows = self._run(question.where(hosts.c.blocked_until > now))
-            return {row.host: row.blocked_until for row in rows}
 
     def active_feeds(self) -> int:
         """How many feeds are in the configuration."""
@@ -360,20 +245,32 @@ class FeedQuestions(Questions):
             return {feed_id: (count, newest) for feed_id, count, newest in rows}
 
 
-def _due_feeds(now: datetime) -> Any:
-    """Feeds that may be asked now, one a host: of each host whose turn it is, the longest due."""
-    turn = sa.func.row_number().over(partition_by=feeds.c.host, order_by=feeds.c.next_poll_at)
-    due = (
-        sa.select(feeds.c.id, turn.label("turn"))
-        .outerjoin(hosts, hosts.c.host == feeds.c.host)
-        .where(
-            feeds.c.active.is_(True),
-            feeds.c.next_poll_at <= now,
-            sa.or_(feeds.c.claimed_until.is_(None), feeds.c.claimed_until <= now),
-            sa.or_(hosts.c.free_at.is_(None), hosts.c.free_at <= now),
-            sa.or_(hosts.c.blocked_until.is_(None), hosts.c.blocked_until <= now),
-        )
-        .subquery()
+def _new_feed(feed: ConfiguredFeed, now: datetime) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "url": feed.url,
+        "name": feed.name,
+        "host": feed.host,
+        "every_s": feed.every_s,
+        "created_at": now,
+        "next_poll_at": now,
+        "active": True,
+        "state": "new",
+        "next_poll_why": "new",
+        "interval_s": int(DEFAULT_INTERVAL.total_seconds()),
+        "last_outcome": "",
+        "last_error": "",
+        **_NOTHING_SAID,
+    }
+
+
+def rhythm_of(row: Row[Any], every_s: int | None) -> Rhythm:
+    """What the row remembers of the feed's rhythm, with this interval of the operator's."""
+    return Rhythm(
+        row.id,
+        None if every_s is None else timedelta(seconds=every_s),
+        interval=timedelta(seconds=row.interval_s),
+        validators=row.validators_url is not None or row.last_good_at is None,
+        wishes=remembered(row.ttl_s, row.sy_s, row.skip_hours, row.skip_days),
+        slowed=row.slowed,
     )
-    question = sa.select(feeds).join(due, due.c.id == feeds.c.id).where(due.c.turn == 1)
-    return question.order_by(feeds.c.next_poll_at)

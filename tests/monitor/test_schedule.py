@@ -16,6 +16,7 @@ from monitor.schedule import (
     Retry,
     Rhythm,
     adapted,
+    asked_for,
     jitter,
     next_attempt_at,
     next_poll,
@@ -152,9 +153,23 @@ def test_whatever_fails_no_poll_comes_before_the_interval_or_the_servers_word(
 
 
 def test_a_changed_interval_counts_from_the_last_request_and_obeys_the_server() -> None:
-    assert rescheduled(NOW - 5 * M, 10 * M, None, NOW) == NOW + 5 * M
-    assert rescheduled(NOW - 5 * M, 1 * M, NOW + 3 * H, NOW) == NOW + 3 * H
-    assert rescheduled(None, 10 * M, None, NOW) == NOW
+    ten, one = Rhythm(FEED, every=10 * M), Rhythm(FEED, every=1 * M)
+    assert rescheduled(ten, NOW - 5 * M, None, NOW) == NOW + 5 * M
+    assert rescheduled(one, NOW - 5 * M, NOW + 3 * H, NOW) == NOW + 3 * H
+    assert rescheduled(ten, None, None, NOW) == NOW
+    wishes = Rhythm(FEED, wishes=Wishes(ttl=3 * H))
+    assert rescheduled(wishes, NOW - 5 * M, None, NOW) == NOW + 3 * H - 5 * M
+    assert rescheduled(Rhythm(FEED, every=1 * M, slowed=1), NOW, None, NOW) == NOW + 1 * H
+
+
+def test_a11_what_an_operator_asks_for_now_keeps_every_distance() -> None:
+    assert asked_for(Rhythm(FEED), None, None, NOW) == NOW
+    assert asked_for(Rhythm(FEED), NOW - 6 * M, None, NOW) == NOW
+    assert asked_for(Rhythm(FEED), NOW - 2 * M, None, NOW) == NOW + 3 * M
+    assert asked_for(Rhythm(FEED), NOW - 6 * M, NOW + 1 * H, NOW) == NOW + 1 * H
+    assert asked_for(Rhythm(FEED, validators=False), NOW - 6 * M, None, NOW) == NOW + 54 * M
+    assert asked_for(Rhythm(FEED, every=1 * M), NOW - 2 * M, None, NOW) == NOW
+    assert asked_for(Rhythm(FEED, every=1 * M, slowed=5), NOW, None, NOW) == NOW + 24 * H
 
 
 def test_deliveries_follow_the_standard_webhooks_schedule() -> None:
