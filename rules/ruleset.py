@@ -114,11 +114,9 @@ class RuleSet:
         Raises:
             RuleErrors: with every mistake.
         """
-        kept = {
-            name: expression
-            for name, expression in self._expressions.items()
-            if name not in removed
-        }
+        kept = dict(self._expressions)
+        for name in removed:
+            kept.pop(name, None)
         if terms is None:
             groups, given = self._groups, self._terms
             again: dict[str, str] = {}
@@ -134,7 +132,8 @@ class RuleSet:
         compiled = _compile({**again, **changed}, groups)
         trees = {name: expression.root for name, expression in compiled.items()}
         matcher = self._matcher.updated(trees, removed)
-        return RuleSet({**kept, **compiled}, given, groups, matcher)
+        kept.update(compiled)
+        return RuleSet(kept, given, groups, matcher)
 
 
 def _moved(
