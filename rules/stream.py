@@ -162,18 +162,18 @@ _Page = Alphabet | Script | _Wide
 _GAPS = " \n\x00,.。、，！？"  # nothing of a word stands on both sides
 _GAP = re.compile(f"[{_GAPS}]")
 _NEAR = 256
+_PICTURE = "\u2190-\u245f\u2500-\u2775\u2794-\u2bff\U0001f1e6-\U0001f1ff\U0001f300-\U0001faff"
+_PICTURES = re.compile(f"[{_PICTURE}\u200d\ufe0f]+")
 # Neighbours that are of one word, or of words side by side, and that pages would set apart.
 _GOES_ON = f"{_FULL_WIDTH}{_THAI_DIGITS}"
 _SPACELESS = f"{_HAN}{_HIRAGANA}{_KATAKANA}{_THAI_LETTERS}"
 _TIED = re.compile(
-    f"[^{_GAPS}][{_GOES_ON}{chars.MARK.low}{chars.IGNORED.low}]"
+    f"[^{_GAPS}{_PICTURE}][{_GOES_ON}{chars.MARK.low}{chars.IGNORED.low}]"
     f"|[{_GOES_ON}][^{_GAPS}]|[{_SPACELESS}][{_SPACELESS}]"
 )
 _IS_EAST_ASIAN = re.compile(
     f"[{_HAN}{_HIRAGANA}{_KATAKANA}{_HANGUL}{_FULL_WIDTH}{_WIDE_SIGNS}]"
 ).match
-_PICTURE = "\u2190-\u245f\u2500-\u2775\u2794-\u2bff\U0001f1e6-\U0001f1ff\U0001f300-\U0001faff"
-_PICTURES = re.compile(f"[{_PICTURE}][{_PICTURE}\u200d\ufe0f]*")
 _ELSEWHERE = re.compile(
     "(?<![\u0621-\u064a\u066e-\u06d3])\u200c|\u200c(?![\u0621-\u064a\u066e-\u06d3])"
 )

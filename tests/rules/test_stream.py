@@ -6,6 +6,7 @@ import json
 import re
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -144,13 +145,90 @@ def test_letters_of_an_alphabet_fold_alone_as_they_fold_in_a_word() -> None:
     assert not apart
 
 
-def test_signs_hold_no_word_and_belong_to_none() -> None:
-    sign = re.compile(f"[{streams._WIDE_SIGNS}]")
-    part = re.compile(f"[{chars.MARK.all}{chars.IGNORED.all}{chars.FLATTENED.all}]")
+def blocks() -> list[str]:
+    """The characters of each script that has a page of its own."""
+    return ["".join(map(chr, range(*ends))) for ends in pages.SCRIPTS]
+
+
+def test_a_script_folds_each_letter_with_any_two_marks_as_a_word_of_it() -> None:
+    for block in blocks():
+        marks = re.findall(f"[{chars.MARK.low}]", block)
+        some = [c for c in block if len(Text(c))][::12]
+        for first, second in product(marks, marks[::2]):
+            assert_same_words(some[ord(first) * ord(second) % len(some)] + first + second)
+        for letter, mark in product(block[::6], marks):
+            assert_same_words(f"{letter}{mark}{letter}")
+
+
+def test_a_script_folds_every_two_letters_side_by_side_as_a_word() -> None:
+    for block in blocks():
+        assert_same_words(" ".join(a + b for a, b in product(block[::7], block)))
+
+
+joined_up = st.sampled_from([*" 1A.-’x\u200c\u200d\xad", "普", "ก", "ب", "ж", "é", "\u0301", "😀"])
+in_a_script = st.sampled_from([*blocks(), "".join(map(chr, range(0xE00, 0xE80)))]).flatmap(
+    lambda block: st.lists(st.sampled_from(block) | joined_up, max_size=24).map("".join)
+)
+
+
+@settings(max_examples=250, deadline=None)
+@given(in_a_script)
+def test_a_stream_holds_the_words_of_a_text_of_one_script(text: str) -> None:
+    assert_same_words(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ο Πούτιν επισκέφθηκε την Αθήνα για τον αγωγό φυσικού αερίου.",
+        "Ռուսաստանի նախագահ Վլադիմիր Պուտին, և գազատարը",
+        'ולדימיר פוטין נפגש עם שי ג׳ינפינג; צה"ל, שָׁלוֹם',
+        "राष्ट्रपति पुतिन ने गैस पाइपलाइन पर बातचीत की। लड़का, क़लम, ज़मीन २०२४",
+        "রুশ প্রেসিডেন্ট ভ্লাদিমির পুতিন গ্যাস পাইপলাইন নিয়ে কথা বলেছেন।",
+        "ரஷ்ய அதிபர் புதின் எரிவாயு குழாய் பற்றி பேசினார்.",
+        "రష్యా అధ్యక్షుడు పుతిన్ మరియు ಪುಟಿನ್ ಅನಿಲ, പുടിൻ വാതകം",
+        "රුසියානු ජනාධිපති පුටින්, ශ්\u200dරී ලංකා",
+        "რუსეთის პრეზიდენტი ვლადიმირ პუტინი",
+        "ประธานาธิบดีปูตินเยือนจีน น้ำมัน 2024 ปี ๒๕๖๗ “ก๊าซ”",
+        "习近平与普京２０２４年5月16日在北京会谈，讨论“西伯利亚力量2”天然气管道。",
+        "ウラジーミル・プーチン大統領は５月16日、北京で習近平（Xi Jinping）国家主席と会談した。",
+        "푸틴 대통령은 2024년 5월 EU와의 가스관(Power of Siberia 2) 협상을 했다.",
+        "تحریم\u200cهای ایران \u200cها و گاز \u200f«پوتین»",
+        "🇷🇺 Путин ❤️ “газ” — №5 👍🏽 → ★ ¿qué? ±5 %",
+        "pipe\u00adline \ufeffGazprom\u200b’s Straße cœur",
+    ],
+)
+def test_ordinary_texts_never_need_to_be_cut_slowly(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = cut(text).data
+
+    def refuse(_folding: object, start: int, _end: int) -> int:
+        pytest.fail(f"cut slowly at {text[start]!r}")
+
+    monkeypatch.setattr(streams._Folding, "_cut_slowly", refuse)
+    assert stream(text).data == expected
+
+
+def test_pictures_hold_no_word_and_belong_to_none() -> None:
+    picture = re.compile(f"[{streams._PICTURE}]")
     wrong = [
         hex(code)
-        for code in range(0x10000)
-        if sign.match(chr(code)) and (len(Text(chr(code))) or part.match(chr(code)))
+        for code in (*range(0x2000, 0x3000), *range(0x1F000, 0x1FB00))
+        if picture.match(chr(code)) and forms_something(chr(code))
+    ]
+    assert not wrong
+
+
+def forms_something(character: str) -> bool:
+    part = f"[{chars.MARK.all}{chars.IGNORED.all}{chars.FLATTENED.all}]"
+    return len(Text(character)) > 0 or re.match(part, character) is not None
+
+
+def test_signs_hold_no_word_and_belong_to_none() -> None:
+    sign = re.compile(f"[{streams._WIDE_SIGNS}]")
+    wrong = [
+        hex(code) for code in range(0x10000) if sign.match(chr(code)) and forms_something(chr(code))
     ]
     assert not wrong
 
@@ -202,3 +280,43 @@ def test_every_text_of_the_news_gives_the_words_that_cutting_gives(corpora: Path
 )
 def test_long_texts_of_changing_script_are_folded_to_their_end(text: str) -> None:
     assert_same_words(text + " end")
+
+
+class Work:
+    """Counts the characters that folding looks at."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.done = 0
+        take, slow = streams._Folding._take, streams._cut
+
+        def counted_take(folding: Any, start: int, stop: int, page: Any) -> int:
+            self.done += stop - start + 10
+            return take(folding, start, stop, page)
+
+        def counted_cut(chunk: str) -> tuple[bytes, bool]:
+            self.done += len(chunk) + 10
+            return slow(chunk)
+
+        monkeypatch.setattr(streams._Folding, "_take", counted_take)
+        monkeypatch.setattr(streams, "_cut", counted_cut)
+
+    def of(self, text: str) -> int:
+        self.done = 0
+        stream(text)
+        return self.done
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "らー、", "普é", "ב普", "жबก", "कि ि", "่ก ", "😀a", "普\xad京、", "ב普 ", "é\u0301 ",
+        "\ud800 ", "普" * 5_000 + "らー、", "a" * 300 + "\u0301 ", "ب\u200c", "Ａb普 ", "ກ ",
+    ],
+    ids=lambda unit: ascii(unit[:4]),
+)  # fmt: skip
+def test_what_folding_looks_at_grows_as_the_text_does(
+    unit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = Work(monkeypatch)
+    small, large = 10_000 // len(unit) + 1, 4 * (10_000 // len(unit) + 1)
+    assert work.of(unit * large) < 6 * work.of(unit * small) + 10_000
