@@ -66,7 +66,8 @@ def add(
         hint = f"write there yourself:\n{as_yaml(feeds).rstrip()}"
         raise CannotAddError(f"{to}: feeds cannot be added to it; {hint}")
     had_folder = target.parent.exists()
-    _put(target, to, new, instead_of=old)
+    model = target if old is not None else _main(config)
+    _put(target, to, new, instead_of=old, like=model)
     try:
         _require(config, to, feeds, environment)
     except BaseException:
@@ -88,11 +89,14 @@ def _require(
             f"nothing was written; with it there would be: {first.headline}"
         ) from None
     if any(_url(loaded, feed.name) != feed.url for feed in feeds):
-        where = config / MAIN if config.is_dir() else config
         raise CannotAddError(
-            f"{to} is not part of the configuration; add it to include: in {where}, or name "
-            f"another file with --to"
+            f"{to} is not part of the configuration; add it to include: in {_main(config)}, or "
+            f"name another file with --to"
         )
+
+
+def _main(config: Path) -> Path:
+    return config / MAIN if config.is_dir() else config
 
 
 def _url(config: Config, name: str) -> str:
@@ -270,18 +274,28 @@ def _read(target: Path, name: Path) -> bytes | None:
     return raw
 
 
-def _put(target: Path, name: Path, raw: bytes, *, instead_of: bytes | None) -> None:
+def _put(target: Path, name: Path, raw: bytes, *, instead_of: bytes | None, like: Path) -> None:
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent, like.parent)
         if _read(target, name) != instead_of:
             raise CannotAddError(f"{name} was changed meanwhile; nothing was written, try again")
-        _replace(target, raw)
+        _replace(target, raw, like)
+    except PermissionError:
+        hint = f"run this as the owner of {target.parent}"
+        raise CannotAddError(f"{name} cannot be written: permission denied; {hint}") from None
     except OSError as error:
         raise CannotAddError(f"{name} cannot be written: {error.strerror or error}") from None
 
 
-def _replace(target: Path, raw: bytes) -> None:
-    """The bytes are in the file, whole, with the mode and owner it had."""
+def _make_folder(folder: Path, like: Path) -> None:
+    """The folder is there; a new one may be entered by whoever may enter ``like``."""
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        folder.chmod(like.stat().st_mode & 0o777)
+
+
+def _replace(target: Path, raw: bytes, like: Path) -> None:
+    """The bytes are in the file, whole; who may read it is who may read the file ``like``."""
     # The name begins with a dot, so that no include: takes it for a file of the configuration.
     with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
         fresh = Path(file.name)
@@ -289,24 +303,14 @@ def _replace(target: Path, raw: bytes) -> None:
             file.write(raw)
             file.flush()
             os.fsync(file.fileno())
-            _like(target, file.fileno())
+            model = like.stat()
+            os.fchmod(file.fileno(), model.st_mode & 0o777)
+            with suppress(PermissionError):  # only root may give a file away
+                os.fchown(file.fileno(), model.st_uid, model.st_gid)
             fresh.replace(target)
         except BaseException:
             fresh.unlink(missing_ok=True)
             raise
-
-
-def _like(target: Path, file: int) -> None:
-    try:
-        old = target.stat()
-    except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        os.fchmod(file, 0o666 & ~mask)
-        return
-    os.fchmod(file, old.st_mode & 0o7777)
-    with suppress(PermissionError):  # only root may give a file away
-        os.fchown(file, old.st_uid, old.st_gid)
 
 
 def _put_back(target: Path, name: Path, old: bytes | None) -> None:
@@ -314,7 +318,7 @@ def _put_back(target: Path, name: Path, old: bytes | None) -> None:
         if old is None:
             target.unlink()
         else:
-            _replace(target, old)
+            _replace(target, old, target)
     except OSError as error:
         raise CannotAddError(
             f"{name} was written, is not right, and cannot be put back: {error.strerror or error}"

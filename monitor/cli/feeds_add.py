@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from monitor.cli.asking import require_contact
 from monitor.cli.common import MISTAKE, NO, AsJson, ConfigPath, fail, load_config, print_json, when
 from monitor.cli.feeds_import import To, tell_next, write
 from monitor.cli.listing import Column, show
@@ -51,17 +52,11 @@ def command(
 ) -> None:
     """Find the feeds of a site, show what they hold, and write the one you choose into the
     configuration. At most ten requests are made, one after the other."""
-    from monitor.config import require_contact
-    from rules import RuleErrors
-
     checked = load_config(config)
     address = _address(url)
     known = _Known.of(checked)
     _require_new(address, name, every, known)
-    try:
-        require_contact(checked)
-    except RuleErrors as errors:
-        fail(str(errors))
+    require_contact(checked)
     discovery = asyncio.run(_discovered(checked, address, as_json=as_json))
     rows = [_Row(number, found, known) for number, found in enumerate(discovery.found, 1)]
     _show(rows, discovery, address, as_json=as_json)

@@ -47,7 +47,9 @@ def _count(number: int) -> str:
 
 def _is_secret(feed: FeedConfig, config: Config) -> bool:
     """Whether the URL was made with a secret, or would have been, had this user been given it."""
-    return "absent-credential-" in feed.url or any(one in feed.url for one in config.secrets)
+    from monitor.secrets import placeholder
+
+    return placeholder("") in feed.url or any(one in feed.url for one in config.secrets)
 
 
 def _settings(feed: FeedConfig) -> Iterator[tuple[str, str]]:

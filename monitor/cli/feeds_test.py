@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from monitor.cli.asking import needs_the_service, require_contact
 from monitor.cli.common import NO, AsJson, ConfigPath, fail, load_config, print_json, when
 
 if TYPE_CHECKING:
@@ -38,9 +39,7 @@ def command(
     """Poll a feed once, step by step: requests, answer, what it means for the next poll, items,
     and which rules would match them. Nothing is stored. Exits with 1 where it is not a feed."""
     from monitor.cli.probe_report import Reporter
-    from monitor.config import require_contact
     from monitor.logs import Redactor
-    from rules import RuleErrors
 
     checked = load_config(config)
     chosen, known = _chosen(checked, feed)
@@ -48,10 +47,9 @@ def command(
     if not anyway:
         _require_allowed(feed, row)
     validators = _validators(feed, row) if conditional else None
-    try:
-        require_contact(checked)
-    except RuleErrors as errors:
-        fail(str(errors))
+    require_contact(checked)
+    if needs_the_service(chosen):
+        fail(f"feed '{feed}' needs a credential that only the service has; ask with wirewatchctl")
     probe = asyncio.run(_probed(checked, chosen, row, validators))
     redact = Redactor()
     redact.learn(checked.secrets)

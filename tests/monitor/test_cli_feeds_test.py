@@ -251,3 +251,16 @@ def test_of_a_long_feed_ten_items_are_shown_and_its_flaws_are_told(
         "  25 of 25 items lack a link that may be followed",
         "  25 of 25 items lack a usable date",
     ]
+
+
+def test_a_credential_that_only_the_service_has_is_needed_by_its_feed_alone(
+    etc: Path, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("INVOCATION_ID", raising=False)
+    main = (etc / "wirewatch.yaml").read_text().replace("hunter22", '"${credential:desk}"')
+    (etc / "wirewatch.yaml").write_text(main)
+    done = run("harbour")
+    told = "feed 'harbour' needs a credential that only the service has; ask with wirewatchctl\n"
+    assert (done.code, done.err) == (2, told)
+    assert origin.requests == []
+    assert run(origin.url("/rss")).code == 0

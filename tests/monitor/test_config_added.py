@@ -140,6 +140,17 @@ def test_a_configuration_of_one_file_takes_the_feeds_itself(tmp_path: Path) -> N
     assert file.stat().st_mode & 0o777 == 0o640
 
 
+def test_a_new_file_may_be_read_by_whoever_may_read_the_main_one(etc: Path) -> None:
+    """The daemon's user, for one, whatever the umask of whoever adds a feed."""
+    (etc / "wirewatch.yaml").chmod(0o640)
+    old = os.umask(0o077)
+    try:
+        add(etc, place_for(etc, None), [ONE], {})
+    finally:
+        os.umask(old)
+    assert (etc / "feeds" / "added.yaml").stat().st_mode & 0o777 == 0o640
+
+
 def test_a_symbolic_link_stays_one(etc: Path) -> None:
     real = etc / "feeds" / "real.yaml"
     real.write_text("# by hand\n")
@@ -239,5 +250,7 @@ def test_a_file_that_somebody_else_saves_meanwhile_is_not_overwritten(
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
 def test_a_directory_that_may_not_be_written_is_told(etc: Path) -> None:
     (etc / "feeds").chmod(0o500)
-    with pytest.raises(CannotAddError, match="cannot be written: Permission denied"):
+    with pytest.raises(
+        CannotAddError, match="cannot be written: permission denied; run this as the owner"
+    ):
         add(etc, place_for(etc, None), [ONE], {})
