@@ -76,10 +76,12 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The story the item belongs to; an item alone is a story of one."""
+    """The story the item belongs to, with how many items from which sources; an item alone is a
+    story of one."""
 
     id: str
     items: int = 1
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +222,11 @@ def _hit(hit: Hit) -> dict[str, Any]:
                 for excerpt in hit.match.excerpts
             ],
         },
-        "story": {"id": hit.story.id, "items": hit.story.items},
+        "story": {
+            "id": hit.story.id,
+            "items": hit.story.items,
+            "sources": list(hit.story.sources),
+        },
     }
 
 
@@ -261,7 +267,11 @@ def _read_hit(raw: Mapping[str, Any]) -> Hit:
                 for excerpt in match["excerpts"]
             ),
         ),
-        story=Story(id=raw["story"]["id"], items=raw["story"]["items"]),
+        story=Story(
+            id=raw["story"]["id"],
+            items=raw["story"]["items"],
+            sources=tuple(raw["story"].get("sources", ())),
+        ),
     )
 
 

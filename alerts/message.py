@@ -147,11 +147,20 @@ def _facts(hit: Hit) -> tuple[tuple[str, str], ...]:
         more = f" and {len(terms) - 8} more" if len(terms) > 8 else ""
         facts.append(("matched", cut(", ".join(terms[:8]), LONGEST_LABEL) + more))
     if hit.story.items > 1:
-        others = hit.story.items - 1
-        facts.append(("story", f"{others} more {'article' if others == 1 else 'articles'}"))
+        others = [_label(name) for name in hit.story.sources if name != hit.item.source]
+        count = hit.story.items - 1
+        told = f"also in {_some(others)}" if others else f"{count} more article{'s' * (count > 1)}"
+        facts.append(("story", told))
     if hit.item.author:
         facts.append(("author", _label(hit.item.author)))
     return tuple(facts)
+
+
+def _some(names: Sequence[str]) -> str:
+    """``ANTARA, Kompas and 3 more sources``."""
+    if len(names) <= 4:
+        return ", ".join(names)
+    return f"{', '.join(names[:3])} and {len(names) - 3} more sources"
 
 
 def _label(text: str) -> str:

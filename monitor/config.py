@@ -18,6 +18,7 @@ from alerts.policy import Manner
 from rules import Document, Mistake, RuleErrors, RuleSet
 
 Severity = Literal["low", "normal", "high", "critical"]
+Repeat = Literal["each", "story"]
 FirstPoll = Literal["baseline", "alert"] | timedelta
 
 
@@ -54,7 +55,7 @@ class RetryConfig:
 class ChannelConfig:
     """A place alerts go. ``settings`` is the channel type's own frozen model, secrets resolved.
     ``retry`` None: the Standard Webhooks schedule. ``template``: what its messages say instead of
-    ours."""
+    ours. ``repeat``: ``each`` hit of a story is told, or only its first; None: as its type does."""
 
     name: str
     type: str
@@ -63,12 +64,14 @@ class ChannelConfig:
     timeout: timedelta = timedelta(seconds=20)
     enabled: bool = True
     template: str | None = None
+    repeat: Repeat | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RuleConfig:
     """A rule and how its alerts are sent; ``send`` and ``manner`` are already filled from
-    ``defaults``. ``until``: from then on it no longer matches."""
+    ``defaults``. ``until``: from then on it no longer matches. ``repeat``: ``each`` hit of a story
+    is told, or only its first; None: as its channels do."""
 
     name: str
     expression: str
@@ -79,6 +82,7 @@ class RuleConfig:
     until: datetime | None = None
     note: str = ""
     manner: Manner = field(default_factory=Manner)
+    repeat: Repeat | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,7 @@ def _parts(found: Found, findings: Findings, whole: bool) -> _Parts:
         send=defaults.get("send") or (),
         zone=zone,
         manner=Manner(**{key: defaults[key] for key in KEYS if key in defaults}),
+        repeat=defaults.get("repeat"),
         routes=(*defaults.get("routes", ()), *_routes(sections["routes"], channels)),
     )
     rules.read_groups(sections["terms"])

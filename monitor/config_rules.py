@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from alerts.policy import Manner
 from monitor import config_values as values
-from monitor.config import ExampleConfig, FeedConfig, RuleConfig
+from monitor.config import ExampleConfig, FeedConfig, Repeat, RuleConfig
 from monitor.config_channels import Channels
 from monitor.config_manner import KEYS, Route, manner_of
 from monitor.config_schema import RULE, Findings, Keys, Reader, Section, named
@@ -39,6 +39,7 @@ class Rules:
         zone: ZoneInfo,
         manner: Manner | None = None,
         routes: Sequence[Route] = (),
+        repeat: Repeat | None = None,
     ) -> None:
         self.configured: dict[str, RuleConfig] = {}
         self.groups: dict[str, Group] = {}
@@ -50,6 +51,7 @@ class Rules:
         self._zone = zone
         self._manner = manner or Manner()
         self._routes = routes
+        self._repeat = repeat
         self._unsent: list[tuple[Reader, Text]] = []
 
     def read_groups(self, sections: Iterable[Section]) -> None:
@@ -69,6 +71,7 @@ class Rules:
             send = found.pop("send", None) or self._route(found)
             if not send:
                 self._unsent.append((reader, key))
+            found.setdefault("repeat", self._repeat)
             nodes = {name: found.pop(name) for name in KEYS if name in found}
             manner = manner_of(reader, nodes, self._zone, self._manner) if nodes else self._manner
             rule = RuleConfig(key.value, text.value.strip(), send=send, manner=manner, **found)

@@ -307,7 +307,7 @@ CHANNEL: Keys = {
     "timeout": _one(values.some_time),
     "enabled": _one(values.boolean),
     "fallback": LATER,
-    "repeat": LATER,
+    "repeat": _one(values.repeat),
     "throttle": LATER,
     "digest": LATER,
     "quiet": LATER,
@@ -334,7 +334,7 @@ RULE: Keys = {
     "throttle": _as_it_is,
     "digest": _as_it_is,
     "quiet": _as_it_is,
-    "repeat": LATER,
+    "repeat": _one(values.repeat),
     "when": LATER,
     "absent": LATER,
 }
@@ -345,7 +345,7 @@ DEFAULTS: Keys = {
     "throttle": _as_it_is,
     "digest": _as_it_is,
     "quiet": _as_it_is,
-    "repeat": LATER,
+    "repeat": _one(values.repeat),
 }
 LOG: Keys = {"level": _one(values.log_level)}
 SETTINGS: Keys = {

@@ -149,6 +149,11 @@ def severity(text: str) -> Literal["low", "normal", "high", "critical"]:
     return cast("Literal['low', 'normal', 'high', 'critical']", _one_of(text, SEVERITIES))
 
 
+def repeat(text: str) -> str:
+    """Which hits of a story are told."""
+    return _one_of(text, ("each", "story"))
+
+
 def log_level(text: str) -> str:
     """A level of the log, in the spelling of the logger."""
     return _one_of(text.lower(), LOG_LEVELS).upper()

@@ -9,7 +9,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class ActiveMute:
-    """A rule or feed kept quiet until a time."""
+    """A rule, feed or story kept quiet until a time."""
 
     id: str
     kind: str
@@ -24,9 +24,10 @@ class Mutes:
 
     active: tuple[ActiveMute, ...] = ()
 
-    def on(self, rule: str, feeds: Collection[str]) -> ActiveMute | None:
-        """The one that holds longest of those on a rule and on its item's feeds."""
-        fitting = [
-            mute for mute in self.active if mute.name in ((rule,) if mute.kind == "rule" else feeds)
-        ]
+    def on(self, rule: str, feeds: Collection[str], story: str) -> ActiveMute | None:
+        """The one that holds longest of those on a rule, on its item's feeds and on its story."""
+        if not self.active:
+            return None
+        names = {"rule": (rule,), "feed": feeds, "story": (story,)}
+        fitting = [mute for mute in self.active if mute.name in names[mute.kind]]
         return max(fitting, key=lambda mute: mute.until, default=None)

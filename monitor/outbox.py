@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,13 +16,15 @@ from sqlalchemy.engine import Row
 
 import alerts
 import rules
+from alerts import CHANNEL_TYPES
 from alerts.policy import FLOOD, Manner
-from monitor.config import Config, RuleConfig
+from monitor.config import ChannelConfig, Config, RuleConfig
 from monitor.hits import Found
 from monitor.ids import new_id
-from monitor.mutes import ActiveMute, Mutes
+from monitor.mutes import Mutes
 from monitor.settle import Poll
 from monitor.store import NewDelivery
+from monitor.stories import StoryBook
 from monitor.translate import hit_of
 
 MOST_IN_DIGEST = 25
@@ -30,19 +32,26 @@ MOST_IN_DIGEST = 25
 and ``wirewatch hits`` lists them all."""
 
 
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """A hit of which somebody is told. ``follows``: its story has been told of before."""
+
+    hit: alerts.Hit
+    follows: bool = False
+
+
 @dataclass(slots=True)
 class Outbox:
     """What a poll's hits come to. ``hits``: rows to store; ``told``: hits there already that are
     told now, as id and new values; ``telling``: hits by rule that somebody is told of: ``queued``
-    as alerts, or ``waiting`` for what `monitor.patience` decides, with what mutes them in
-    ``mutes``; ``held``: hits by rule that wait for the operator (`monitor.breaker`)."""
+    as alerts, or ``waiting`` for what `monitor.patience` decides; ``held``: hits by rule that wait
+    for the operator (`monitor.breaker`)."""
 
     hits: list[dict[str, Any]] = field(default_factory=list)
     told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    telling: dict[str, list[alerts.Hit]] = field(default_factory=dict)
+    telling: dict[str, list[tuple[alerts.Hit, Found]]] = field(default_factory=dict)
     queued: list[NewDelivery] = field(default_factory=list)
-    waiting: dict[str, list[alerts.Hit]] = field(default_factory=dict)
-    mutes: dict[str, ActiveMute] = field(default_factory=dict)
+    waiting: dict[str, list[Telling]] = field(default_factory=dict)
     held: dict[str, list[alerts.Hit]] = field(default_factory=dict)
 
     @property
@@ -57,7 +66,13 @@ class Outbox:
 
 
 def outbox_of(
-    found: Iterable[Found], poll: Poll, config: Config, mutes: Mutes, now: datetime
+    found: Iterable[Found],
+    poll: Poll,
+    config: Config,
+    now: datetime,
+    *,
+    mutes: Mutes,
+    book: StoryBook,
 ) -> Outbox:
     """The rows and alerts of everything that was found."""
     outbox = Outbox()
@@ -65,16 +80,42 @@ def outbox_of(
         for match in one.matches:
             _add(outbox, one, match, poll, config, now)
     feeds = {feed.name for feed in poll.feeds}
-    for name, hits in outbox.telling.items():
-        rule, mute = config.rules[name], mutes.on(name, feeds)
-        if rule.manner != Manner() or mute is not None or len(hits) > FLOOD:
-            outbox.waiting[name] = hits
-            if mute is not None:
-                outbox.mutes[name] = mute
+    for name, pairs in outbox.telling.items():
+        rule = config.rules[name]
+        channels = channels_of(rule, config)
+        telling = _in_stories(pairs, name, book)
+        quiet = any(not tells_each(rule, config.channels[channel]) for channel in channels)
+        if (
+            rule.manner != Manner()
+            or len(telling) > FLOOD
+            or any(mutes.on(name, feeds, one.hit.story.id) for one in telling)
+            or (quiet and any(one.follows for one in telling))
+        ):
+            outbox.waiting[name] = telling
         else:
-            channels = channels_of(rule, config)
-            outbox.queued += [delivery_of(hit, to, now) for hit in hits for to in channels]
+            outbox.queued += [delivery_of(one.hit, to, now) for one in telling for to in channels]
     return outbox
+
+
+def _in_stories(
+    pairs: Sequence[tuple[alerts.Hit, Found]], rule: str, book: StoryBook
+) -> list[Telling]:
+    """The hits, each with its story. A flood is told as one anyway and opens none."""
+    if len(pairs) > FLOOD:
+        return [Telling(hit) for hit, _ in pairs]
+    telling = []
+    for hit, found in pairs:
+        source = hit.item.source or hit.item.feed
+        place = book.place(rule, found.entry.item_id, found.entry.item, source)
+        story = alerts.Story(place.story, place.items, place.sources)
+        telling.append(Telling(replace(hit, story=story), place.follows))
+    return telling
+
+
+def tells_each(rule: RuleConfig, channel: ChannelConfig) -> bool:
+    """Whether a channel is told each hit of a story of a rule, or only the first."""
+    repeat = rule.repeat or channel.repeat
+    return repeat == "each" if repeat else CHANNEL_TYPES[channel.type].every_hit
 
 
 def _add(
@@ -100,7 +141,7 @@ def _add(
     if found.held and rule.severity != "critical":
         outbox.held.setdefault(rule.name, []).append(hit)
     else:
-        outbox.telling.setdefault(rule.name, []).append(hit)
+        outbox.telling.setdefault(rule.name, []).append((hit, found))
 
 
 def _hit_row(hit: alerts.Hit, found: Found, feed_id: str, now: datetime) -> dict[str, Any]:

@@ -7,43 +7,60 @@ and nothing is dropped.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import alerts
 from alerts.policy import FLOOD, Hold, Send, decide
 from monitor.config import Config, RuleConfig
-from monitor.mutes import ActiveMute
+from monitor.mutes import ActiveMute, Mutes
 from monitor.notices import tell
-from monitor.outbox import channels_of, delivery_of, digest_delivery
+from monitor.outbox import Telling, channels_of, delivery_of, digest_delivery, tells_each
 from monitor.schedule import period
 from monitor.store import NewDelivery, Store
+from monitor.stories import CLOSES_AFTER
+
+_OF_A_STORY = "more of a story told before"
+
+
+@dataclass(frozen=True, slots=True)
+class _Reason:
+    """What hits wait for. ``held_by`` names it in the database, ``why`` to people."""
+
+    held_by: str
+    until: datetime
+    why: str
 
 
 def queue_patiently(
     store: Store,
-    waiting: Mapping[str, Sequence[alerts.Hit]],
-    mutes: Mapping[str, ActiveMute],
+    waiting: Mapping[str, Sequence[Telling]],
     config: Config,
     now: datetime,
+    *,
+    mutes: Mutes,
+    feeds: Collection[str],
 ) -> tuple[int, int]:
     """Queue what may be told now and hold the rest; joins a transaction.
 
     Args:
-        waiting: hits by rule, the oldest first.
-        mutes: by rule, the mute that holds its hits.
+        waiting: hits by rule, in the order in which they are told.
+        mutes: those that hold now.
+        feeds: the names of the feed they came from.
 
     Returns:
         How many alerts were queued, and how many hits wait, each counted once a channel.
     """
     queued = held = 0
-    for name, hits in waiting.items():
+    for name, telling in waiting.items():
         rule = config.rules[name]
-        if len(hits) > FLOOD:
-            _tell_flood(store, config, rule, hits, now)
+        if len(telling) > FLOOD:
+            _tell_flood(store, config, rule, telling, now)
         for channel in channels_of(rule, config):
-            sorter = _Sorter(store, rule, channel, mutes.get(name), now)
-            sorter.sort(hits)
+            each = tells_each(rule, config.channels[channel])
+            sorter = _Sorter(store, rule, channel, now, each=each)
+            sorter.sort(telling, mutes, feeds)
             sorter.write()
             queued += len(sorter.queued)
             held += sum(map(len, sorter.held.values()))
@@ -51,38 +68,49 @@ def queue_patiently(
 
 
 class _Sorter:
-    """The hits of one rule for one channel: told now, or held, and for what."""
+    """The hits of one rule for one channel: told now, or held, and for what. ``each``: the channel
+    is told each hit of a story."""
 
     def __init__(
-        self,
-        store: Store,
-        rule: RuleConfig,
-        channel: str,
-        mute: ActiveMute | None,
-        now: datetime,
+        self, store: Store, rule: RuleConfig, channel: str, now: datetime, *, each: bool
     ) -> None:
         self.queued: list[NewDelivery] = []
-        self.held: dict[tuple[str, datetime], list[alerts.Hit]] = {}
+        self.held: dict[_Reason, list[alerts.Hit]] = {}
         self._store, self._rule, self._channel, self._now = store, rule, channel, now
-        self._mute = mute
+        self._each = each
         throttled = rule.manner.throttle is not None
         self._window = store.window(rule.name, channel) if throttled else None
         self._before = self._window
 
-    def sort(self, hits: Sequence[alerts.Hit]) -> None:
+    def sort(self, telling: Sequence[Telling], mutes: Mutes, feeds: Collection[str]) -> None:
         """Decide about each; a flood is decided about as one."""
-        for part in [hits] if len(hits) > FLOOD else [[hit] for hit in hits]:
-            match self._decided():
-                case Send(window):
-                    self._window = window
-                    self.queued.append(self._delivery(part))
-                case Hold(until, cause):
-                    held_by = f"mute:{self._mute.id}" if self._mute and cause == "mute" else cause
-                    self.held.setdefault((held_by, until), []).extend(part)
+        if len(telling) > FLOOD:
+            self._sort([one.hit for one in telling], mutes.on(self._rule.name, feeds, ""))
+            return
+        for one in telling:
+            story = one.hit.story.id
+            mute = mutes.on(self._rule.name, feeds, story)
+            if one.follows and not self._each and mute is None:
+                until = self._now + CLOSES_AFTER
+                self._hold_back(_Reason(f"story:{story}", until, _OF_A_STORY), [one.hit])
+            else:
+                self._sort([one.hit], mute)
 
-    def _decided(self) -> Send | Hold:
-        muted = self._mute.until if self._mute else None
-        return decide(self._rule.manner, self._rule.severity, self._window, muted, self._now)
+    def _sort(self, hits: list[alerts.Hit], mute: ActiveMute | None) -> None:
+        manner, severity = self._rule.manner, self._rule.severity
+        muted = mute.until if mute else None
+        match decide(manner, severity, self._window, muted, self._now):
+            case Send(window):
+                self._window = window
+                self.queued.append(self._delivery(hits))
+            case Hold(until, "mute") if mute is not None:
+                why = f"muted: {mute.why}" if mute.why else "muted"
+                self._hold_back(_Reason(f"mute:{mute.id}", until, why), hits)
+            case Hold(until, cause):
+                self._hold_back(_Reason(cause, until, self._why(cause)), hits)
+
+    def _hold_back(self, reason: _Reason, hits: Sequence[alerts.Hit]) -> None:
+        self.held.setdefault(reason, []).extend(hits)
 
     def _delivery(self, hits: Sequence[alerts.Hit]) -> NewDelivery:
         if len(hits) == 1:
@@ -95,47 +123,44 @@ class _Sorter:
         self._store.queue(self.queued, self._now)
         if self._window != self._before and self._window is not None:
             self._store.keep_window(self._rule.name, self._channel, self._window)
-        for (held_by, until), hits in self.held.items():
-            self._hold(held_by, until, hits)
+        for reason, hits in self.held.items():
+            self._hold(reason, hits)
 
-    def _hold(self, held_by: str, until: datetime, hits: Sequence[alerts.Hit]) -> None:
-        row = self._store.waiting_digest(self._rule.name, self._channel, held_by)
+    def _hold(self, reason: _Reason, hits: Sequence[alerts.Hit]) -> None:
+        row = self._store.waiting_digest(self._rule.name, self._channel, reason.held_by)
         delivery = digest_delivery(
             self._rule,
             self._channel,
             hits,
             row,
             now=self._now,
-            why=self._why(held_by),
-            held_by=held_by,
-            until=until,
+            why=reason.why,
+            held_by=reason.held_by,
+            until=reason.until,
         )
         if row is None:
             self._store.queue([delivery], self._now)
         else:
             self._store.extend_held(delivery)
 
-    def _why(self, held_by: str) -> str:
+    def _why(self, cause: str) -> str:
         """The reason as people read it in the digest."""
         manner = self._rule.manner
-        match held_by:
+        match cause:
             case "quiet" if manner.quiet:
                 return f"quiet from {manner.quiet.start:%H:%M} to {manner.quiet.end:%H:%M}"
             case "throttle" if manner.throttle:
                 return f"more than {manner.throttle.max} in {period(manner.throttle.per)}"
-            case "digest":
-                return "told together at set times"
             case _:
-                said = f": {self._mute.why}" if self._mute and self._mute.why else ""
-                return f"muted{said}"
+                return "told together at set times"
 
 
 def _tell_flood(
-    store: Store, config: Config, rule: RuleConfig, hits: Sequence[alerts.Hit], now: datetime
+    store: Store, config: Config, rule: RuleConfig, telling: Sequence[Telling], now: datetime
 ) -> None:
-    feeds = ", ".join(sorted({hit.item.feed for hit in hits})[:3])
+    feeds = ", ".join(sorted({one.hit.item.feed for one in telling})[:3])
     message = (
-        f"rule '{rule.name}' hit {len(hits)} items of {feeds} in one poll; they are told as one "
+        f"rule '{rule.name}' hit {len(telling)} items of {feeds} in one poll; they are told as one "
         f"digest; all of them: wirewatch hits --rule {rule.name}"
     )
     tell(store, config, now, "flood", rule.name, message)

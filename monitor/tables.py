@@ -243,6 +243,34 @@ class ChannelState(SQLModel, table=True):
     disabled_at: datetime | None = _time(default=None)
 
 
+class Story(SQLModel, table=True):
+    """Items that tell the same news, among the hits of one rule: ``size`` of them, from
+    ``sources`` (a JSON list)."""
+
+    __tablename__ = "stories"
+    __table_args__ = (sa.Index("stories_open", "rule", "last_at"),)
+
+    id: str = _text(primary_key=True)
+    rule: str = _text()
+    title: str = _text()
+    lang: str = _text()
+    size: int = 1
+    sources: str = _text()
+    first_at: datetime = _time()
+    last_at: datetime = _time(index=True)
+
+
+class StoryItem(SQLModel, table=True):
+    """An item of a story, and the sketch by which others are known to tell the same."""
+
+    __tablename__ = "story_items"
+
+    story_id: str = _text(primary_key=True, foreign_key="stories.id")
+    item_id: str = _text(primary_key=True, foreign_key="items.id")
+    sketch: str = _text()
+    at: datetime = _time()
+
+
 class Window(SQLModel, table=True):
     """How much of a rule's throttle is used for a channel: ``told`` alerts since ``began_at``."""
 

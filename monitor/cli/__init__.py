@@ -25,6 +25,7 @@ COMMANDS = {
     "why": "Why a rule matches a stored item, or why not, and what came of it.",
     "backtest": "What changed rules would have hit among the stored items.",
     "hits": "What matched, newest first.",
+    "stories": "Which hits tell the same news, and in how many sources it is.",
     "deliveries": "What was and will be sent; revive what failed.",
     "feeds": "How each feed is doing and when it is polled next.",
     "mute": "Keep a rule or a feed quiet for a while; list and lift what is quiet.",

@@ -1,5 +1,5 @@
-"""`wirewatch mute`: keep a rule or a feed quiet for a while; what it would have told is summed up
-when that ends."""
+"""`wirewatch mute`: keep a rule, a feed or a story quiet for a while; what it would have told is
+summed up when that ends."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from monitor.store import Store
 
 _LONGEST = timedelta(days=90)
+_SHORTEST = 8  # of the beginnings of ids that are looked for
 _COLUMNS = (Column("muted"), Column("what"), Column("until"), Column("why", below=True))
 
 
 def command(
-    name: Annotated[str | None, typer.Argument(help="A rule or a feed; none: list.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="A rule, a feed, or a story's id; none: list.")
+    ] = None,
     *,
     config: ConfigPath = None,
     length: Annotated[
@@ -34,8 +37,8 @@ def command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Keep a rule or a feed quiet for a while, list what is quiet, or lift it early. Nothing is
-    lost: hits are stored, and told as one digest when the mute ends."""
+    """Keep a rule, a feed or a story quiet for a while, list what is quiet, or lift it early.
+    Nothing is lost: hits are stored, and told as one digest when the mute ends."""
     from monitor.cli.reading import database_of
 
     checked = load_config(config)
@@ -46,20 +49,27 @@ def command(
         elif lift:
             _lift(store, name, kind, now)
         else:
-            _mute(store, _kind(checked, name, kind), name, _until(length, now), why)
+            kind, name = _named(checked, store, name, kind)
+            _mute(store, kind, name, _until(length, now), why)
 
 
-def _kind(config: Config, name: str, wanted: str | None) -> str:
-    """What the name is of; a mistake where it is of nothing, or of both."""
+def _named(config: Config, store: Store, name: str, wanted: str | None) -> tuple[str, str]:
+    """What the name is of, and its whole id if that is a story; a mistake where it is of nothing,
+    or of both a rule and a feed."""
     places = {"rule": config.rules, "feed": config.feeds}
     if wanted is not None and wanted not in places:
         fail(f"--kind {wanted}: there are rule and feed")
     found = [kind for kind, known in places.items() if name in known and wanted in (None, kind)]
-    if len(found) == 1:
-        return found[0]
+    if len(found) > 1:
+        fail(f"'{name}' is a rule and a feed; say which with --kind rule or --kind feed")
     if found:
-        return fail(f"'{name}' is a rule and a feed; say which with --kind rule or --kind feed")
-    return fail(f"no rule and no feed is called '{name}'")
+        return found[0], name
+    stories = store.find_stories(name) if wanted is None and len(name) >= _SHORTEST else []
+    if len(stories) > 1:
+        fail(f"{name}: more than one story begins so")
+    if stories:
+        return "story", stories[0]
+    return fail(f"no rule, no feed and no story is called '{name}'")
 
 
 def _until(length: str | None, now: datetime) -> datetime:
@@ -92,7 +102,9 @@ def _mute(store: Store, kind: str, name: str, until: datetime, why: str) -> None
 def _lift(store: Store, name: str, kind: str | None, now: datetime) -> None:
     with store.transaction():
         found = [
-            mute for mute in store.mutes(now) if mute.name == name and kind in (None, mute.kind)
+            mute
+            for mute in store.mutes(now)
+            if kind in (None, mute.kind) and _is_called(mute, name)
         ]
         if not found:
             fail(f"'{name}' is not muted; what is: wirewatch mute")
@@ -100,6 +112,11 @@ def _lift(store: Store, name: str, kind: str | None, now: datetime) -> None:
         store.add_event("mute_lifted", name, f"'{name}' is no longer muted", now)
     held = f"; {count} {'digest is' if count == 1 else 'digests are'} sent now" if count else ""
     typer.echo(f"'{name}' is no longer muted{held}")
+
+
+def _is_called(mute: ActiveMute, name: str) -> bool:
+    begins = mute.kind == "story" and len(name) >= _SHORTEST and mute.name.startswith(name)
+    return mute.name == name or begins
 
 
 def _list(found: list[ActiveMute], now: datetime, *, as_json: bool) -> None:

@@ -14,6 +14,7 @@ from monitor.store.events import EventQuestions
 from monitor.store.feeds import ConfiguredFeed, FeedQuestions
 from monitor.store.items import ItemQuestions, KnownItem
 from monitor.store.numbers import NumberQuestions
+from monitor.store.stories import StoryQuestions
 from monitor.store.turns import TurnQuestions
 from monitor.store.waiting import WaitingQuestions
 
@@ -25,6 +26,7 @@ class Store(
     TurnQuestions,
     ItemQuestions,
     WaitingQuestions,
+    StoryQuestions,
     NumberQuestions,
     EventQuestions,
     ClockQuestions,

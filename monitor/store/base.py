@@ -22,6 +22,8 @@ from monitor.tables import (
     Item,
     Mute,
     Sighting,
+    Story,
+    StoryItem,
     Window,
 )
 
@@ -36,6 +38,8 @@ channels = ChannelState.__table__  # type: ignore[attr-defined] # likewise
 events = Event.__table__  # type: ignore[attr-defined] # likewise
 mutes = Mute.__table__  # type: ignore[attr-defined] # likewise
 windows = Window.__table__  # type: ignore[attr-defined] # likewise
+stories = Story.__table__  # type: ignore[attr-defined] # likewise
+story_items = StoryItem.__table__  # type: ignore[attr-defined] # likewise
 
 
 _CHUNK = 500  # values in one IN (...): every database takes so many

@@ -2,77 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rigs.clockwork import Clock, work, work_for
 from rigs.command import run_here
-from rigs.origin import Origin, Page
+from rigs.desk import Desk
+from rigs.origin import Origin
 from rigs.receiver import Receiver
-
-from monitor.config import load
-from monitor.daemon import Engine, engine
-from monitor.logs import Redactor
 
 M = timedelta(minutes=1)
 H = timedelta(hours=1)
-
-
-class Desk:
-    """A feed, a rule on it, a webhook, and a clock that the test moves."""
-
-    def __init__(self, folder: Path, origin: Origin, receiver: Receiver) -> None:
-        self.folder, self.origin, self.receiver = folder, origin, receiver
-        self.clock = Clock()  # 2026-11-22 12:00 UTC, a Sunday
-        self._published: list[str] = []
-        self._seen = 0
-
-    def configure(self, rule: str, more: str = "") -> None:
-        (self.folder / "wirewatch.yaml").write_text(
-            "contact: desk@example.org\nallow_private: [127.0.0.1]\n"
-            f"channels: {{siem: {{type: webhook, url: '{self.receiver.url}'}}}}\n"
-            f"feeds: {{one: {{url: '{self.origin.url('/one')}', every: 1m, first_poll: alert}}}}\n"
-            f"rules:\n  pipes: {rule}\n{more}"
-        )
-
-    def publish(self, *names: str) -> None:
-        self._published += names
-        entries = "".join(
-            f"<item><guid>{name}</guid><title>pipa {name}</title>"
-            f"<link>https://a.example/{name}</link></item>"
-            for name in reversed(self._published)
-        )
-        body = f"<rss version='2.0'><channel><title>T</title>{entries}</channel></rss>"
-        self.origin.serve("/one", Page(body.encode()))
-
-    def new(self) -> list[Any]:
-        """The bodies that have arrived since last asked, events apart."""
-        bodies = [request.json for request in self.receiver.accepted]
-        found, self._seen = bodies[self._seen :], len(bodies)
-        return found
-
-    def run(self, test: Callable[[Engine], Awaitable[None]]) -> None:
-        """With the daemon's engine; one test may do so several times, as after a restart."""
-
-        async def main() -> None:
-            async with engine(load(self.folder), Redactor(), self.clock) as parts:
-                await test(parts)
-
-        asyncio.run(main())
-
-    def pass_time(self, span: timedelta, every: timedelta = M) -> None:
-        async def wait(parts: Engine) -> None:
-            await work_for(parts, self.clock, span, every)
-
-        self.run(wait)
-
-    def now(self) -> None:
-        self.run(work)
 
 
 @pytest.fixture
@@ -188,10 +131,10 @@ def test_what_waits_is_listed(desk: Desk) -> None:
     ("words", "said"),
     [
         (("mute", "pipes"), "say for how long, such as --for 2h; every mute ends\n"),
-        (("mute", "nobody", "--for", "1h"), "no rule and no feed is called 'nobody'\n"),
+        (("mute", "nobody", "--for", "1h"), "no rule, no feed and no story is called 'nobody'\n"),
         (
             ("mute", "one", "--for", "1h", "--kind", "rule"),
-            "no rule and no feed is called 'one'\n",
+            "no rule, no feed and no story is called 'one'\n",
         ),
         (
             ("mute", "pipes", "--for", "120d"),

@@ -1,4 +1,4 @@
-"""How much of each throttle is used, so that a restart neither forgets nor doubles it."""
+"""What waits and what belongs together: throttles' windows, stories and their items."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,4 +15,28 @@ def upgrade() -> None:
         sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("told", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("rule", "channel"),
+    )
+    op.create_table(
+        "stories",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("lang", sa.Text(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("sources", sa.Text(), nullable=False),
+        sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("stories_open", "stories", ["rule", "last_at"])
+    op.create_index("ix_stories_last_at", "stories", ["last_at"])
+    op.create_table(
+        "story_items",
+        sa.Column("story_id", sa.Text(), nullable=False),
+        sa.Column("item_id", sa.Text(), nullable=False),
+        sa.Column("sketch", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["story_id"], ["stories.id"]),
+        sa.ForeignKeyConstraint(["item_id"], ["items.id"]),
+        sa.PrimaryKeyConstraint("story_id", "item_id"),
     )
