@@ -52,14 +52,16 @@ _CLOCK = re.compile(r"1[0-9]{9}(?:[0-9]{3})?")
 _PATH_SESSION = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/;]*", re.IGNORECASE)
 _INDEX = re.compile(r"(?:/+index\.(?:html?|php))+/*$", re.IGNORECASE)
 _AMP = re.compile(r"(/[^/]*[0-9-][^/]*)(?:/+amp)+$")
+_ENDS = ("/amp", ".html", ".htm", ".php", ".HTML", ".HTM", ".PHP")
 _HOME = re.compile(r"(?:/[a-z]{2}(?:-[a-z]{2})?)?", re.IGNORECASE)
 _NOISE_FRAGMENT = re.compile(
     r"(?:[0-9]{1,2}|rss|feed|comments?|respond|top|main|content|:~:.*)", re.IGNORECASE | re.DOTALL
 )
-_NOT_PLAIN = re.compile(r"[^!-~]|%")
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _GATES = {"google.com/url": ("url", "q"), "bing.com/news/apiclick.aspx": ("url",)}
 """Counters that a link goes through, and the parameter that holds where it leads."""
+_GATE_HOSTS = frozenset(gate.partition("/")[0] for gate in _GATES)
+_DOORS = frozenset({"www", "m", "mobile", "amp"})
 
 
 def canonical_link(url: str) -> str:
@@ -69,56 +71,61 @@ def canonical_link(url: str) -> str:
     characters is written as ``#`` and its SHA-256. A canonical link read as a link (with a scheme
     before it) is its own.
     """
-    parts = _split(url)
+    parts, host = _split(url)
     for _ in range(3):
-        inner = _through(parts) if parts else ""
-        if not inner or (behind := _split(inner)) is None:
+        inner = _through(parts, host) if host in _GATE_HOSTS else ""
+        if not inner:
             break
-        parts = behind
-    if parts is None:
+        parts, host = _split(inner)
+    if not host:
         return ""
     path, query, fragment = _path(parts.path), _query(parts.query), _fragment(parts.fragment)
     if not query and not fragment and _HOME.fullmatch(path):
         return ""
-    whole = _host(parts) + path + (f"?{query}" if query else "") + fragment
+    whole = host + path + (f"?{query}" if query else "") + fragment
     return whole if len(whole) <= _LONGEST else f"#{sha256(whole.encode()).hexdigest()}"
 
 
-def _split(url: str) -> SplitResult | None:
+def _split(url: str) -> tuple[SplitResult, str]:
+    """The parts of a link, and its host as `_host` names it; no host where it is no link."""
     try:
         parts = urlsplit(url)
-        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        name, port = parts.hostname, parts.port
     except ValueError:  # of brackets and ports that are none
-        return None
-    return parts if known else None
+        return urlsplit(""), ""
+    if parts.scheme not in ("http", "https") or not name or port == 0:
+        return parts, ""
+    return parts, _host(name, port)
 
 
-def _through(parts: SplitResult) -> str:
+def _through(parts: SplitResult, host: str) -> str:
     """Where a known counter leads; empty for all other links."""
-    for name in _GATES.get(_host(parts) + parts.path.casefold(), ()):
+    for name in _GATES.get(host + parts.path.casefold(), ()):
         for value in parse_qs(parts.query, max_num_fields=100).get(name, ()):
             if value.startswith(("http://", "https://")):
                 return value
     return ""
 
 
-def _host(parts: SplitResult) -> str:
+def _host(name: str, port: int | None) -> str:
     """Without ``www.`` and its like, where what is left is still a host of its own."""
-    host = (parts.hostname or "").rstrip(".")
-    for label in ("www.", "m.", "mobile.", "amp."):
-        rest = host.removeprefix(label)
-        if rest != host and "." in rest and not rest.replace(".", "").isdigit():
-            host = rest
-            break
+    host = name.rstrip(".")
+    label, _, rest = host.partition(".")
+    if label in _DOORS and "." in rest and not rest.replace(".", "").isdigit():
+        host = rest
     if ":" in host:
         host = f"[{host}]"
-    port = parts.port
     return host if port in (None, 80, 443) else f"{host}:{port}"
 
 
 def _path(path: str) -> str:
-    path = _INDEX.sub("", _PATH_SESSION.sub("", _spelt(path)))
-    return _AMP.sub(r"\1", path.rstrip("/"))
+    path = _spelt(path)
+    if ";" in path:
+        path = _PATH_SESSION.sub("", path)
+    path = path.rstrip("/")
+    if path.endswith(_ENDS):
+        path = _AMP.sub(r"\1", _INDEX.sub("", path).rstrip("/"))
+    return path
 
 
 def _query(query: str) -> str:
@@ -157,7 +164,7 @@ def _fragment(fragment: str) -> str:
 
 def _spelt(text: str) -> str:
     """With percent signs where they must be and as RFC 3986 (6.2.2) writes them."""
-    if not _NOT_PLAIN.search(text):
+    if text.isascii() and text.isprintable() and "%" not in text and " " not in text:
         return text
     raw = text.encode("utf-8", "surrogatepass")
     out = bytearray()
@@ -180,15 +187,12 @@ def _hex(digits: bytes) -> int | None:
         return None
 
 
-_NOT_LETTERS = re.compile(r"[\W_]+")
-
-
 def title_key(title: str) -> str:
     """The letters and digits of a title, whatever their case and what stands between them.
 
     Empty where there are none; of a title of more than 200, ``#`` and their SHA-256.
     """
-    letters = _NOT_LETTERS.sub("", title.casefold())
+    letters = "".join(filter(str.isalnum, title.casefold()))
     if len(letters) <= _LONGEST:
         return letters
     return f"#{sha256(letters.encode('utf-8', 'surrogatepass')).hexdigest()}"

@@ -50,6 +50,7 @@ class Entry:
     how: How
     marks: Marks
     age: Age
+    text_hash: str
     old: Row[Any] | None = None
     elsewhere: Candidate | None = None
     reused: str = ""
@@ -164,7 +165,7 @@ class _Sorter:
         item_id = self.ids[item.key] = item_id or new_id()
         marks, age = self.marks[item.key], self._age(item)
         old = self.old.get(item_id)
-        return Entry(item, item_id, how, marks, age, old, elsewhere, reused)
+        return Entry(item, item_id, how, marks, age, text_hash(item), old, elsewhere, reused)
 
     def _age(self, item: Item) -> Age:
         last_good = self.row.last_good_at

@@ -15,7 +15,7 @@ from monitor.breaker import HOLD, judge
 from monitor.config import Config
 from monitor.fetch import FetchFailed
 from monitor.hits import HitFinder
-from monitor.identity import KEY_VERSION, text_hash
+from monitor.identity import KEY_VERSION
 from monitor.mutes import Mutes
 from monitor.notices import tell
 from monitor.outbox import Outbox, held_digests, outbox_of
@@ -111,7 +111,7 @@ def _write_items(store: Store, entries: Sequence[Entry], feed_id: str, now: date
         if _edits(entry, feed_id):
             store.edit_item(entry.item_id, _texts(entry) | {"edited_at": now})
         if entry.how == "edited":
-            store.edit_sighting(feed_id, entry.item.key, text_hash(entry.item))
+            store.edit_sighting(feed_id, entry.item.key, entry.text_hash)
         elif entry.reused:
             store.put_aside(feed_id, entry.item.key, entry.reused)
     store.add_sightings([_sighting(e, feed_id, now) for e in entries if e.how != "edited"])
@@ -120,7 +120,7 @@ def _write_items(store: Store, entries: Sequence[Entry], feed_id: str, now: date
 def _edits(entry: Entry, feed_id: str) -> bool:
     """Whether the item's own text changes: it is that of the feed that had it first."""
     old = entry.old
-    return old is not None and old.feed_id == feed_id and old.text_hash != text_hash(entry.item)
+    return old is not None and old.feed_id == feed_id and old.text_hash != entry.text_hash
 
 
 def _write_stories(store: Store, book: StoryBook, now: datetime) -> None:
@@ -138,7 +138,7 @@ def _sighting(entry: Entry, feed_id: str, now: datetime) -> dict[str, Any]:
         "item_id": entry.item_id,
         "first_seen_at": now,
         "last_seen_at": now,
-        "text_hash": text_hash(entry.item),
+        "text_hash": entry.text_hash,
     }
 
 
@@ -154,7 +154,7 @@ def _texts(entry: Entry) -> dict[str, Any]:
         "source": item.source,
         "lang": item.lang,
         "published_at": item.published,
-        "text_hash": text_hash(item),
+        "text_hash": entry.text_hash,
         "canonical": entry.marks.canonical,
         "title_key": entry.marks.title_key,
     }

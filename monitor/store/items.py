@@ -69,19 +69,17 @@ class ItemQuestions(Questions):
         each, so that a site which calls everything the same costs no more than others."""
         found: dict[str, Candidate] = {}
         with self.transaction():
-            for column, values in (
-                (items.c.canonical, canonicals),
-                (items.c.title_key, title_keys),
-            ):
+            for question, values in ((_BY_LINK, canonicals), (_BY_TITLE, title_keys)):
                 for part in chunks([value for value in values if value]):
-                    question = _CANDIDATE.where(column.in_(part)).limit(_MOST_CANDIDATES)
-                    for row in self._run(question):
+                    for row in self._run(question.params(values=part)):
                         found[row.id] = _candidate(row)
         return list(found.values())
 
     def hits_on(self, item_ids: Collection[str]) -> dict[tuple[str, str], Row[Any]]:
         """The hits these items have, by (item, rule): ``id``, ``feed_id`` and ``untold``."""
         found: dict[tuple[str, str], Row[Any]] = {}
+        if not item_ids:
+            return found
         with self.transaction():
             for part in chunks(list(item_ids)):
                 rows = self._run(
@@ -106,6 +104,8 @@ class ItemQuestions(Questions):
     def items(self, item_ids: Collection[str]) -> dict[str, Row[Any]]:
         """These items, by id."""
         found: dict[str, Row[Any]] = {}
+        if not item_ids:
+            return found
         with self.transaction():
             for part in chunks(list(item_ids)):
                 rows = self._run(sa.select(items).where(items.c.id.in_(part)))
@@ -266,6 +266,14 @@ _CANDIDATE = sa.select(
     items.c.published_at,
     items.c.first_seen_at,
 ).join(feeds, feeds.c.id == items.c.feed_id)
+
+
+def _by(column: sa.Column[str]) -> Any:
+    values: sa.BindParameter[str] = sa.bindparam("values", expanding=True)
+    return _CANDIDATE.where(column.in_(values)).limit(_MOST_CANDIDATES)
+
+
+_BY_LINK, _BY_TITLE = _by(items.c.canonical), _by(items.c.title_key)
 
 
 def _candidate(row: Row[Any]) -> Candidate:
