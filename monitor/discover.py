@@ -18,7 +18,7 @@ from urllib.robotparser import RobotFileParser
 from monitor import clean
 from monitor.fetch import Fetched, FetchFailed, FetchRequest
 from monitor.item import NotAFeed, Parsed, ParseFailed
-from monitor.pagelinks import Link, anchors, links, page_text, usual_places
+from monitor.pagelinks import Link, anchors, links, news_sitemaps, page_text, usual_places
 from monitor.probe import Probe, Prober
 from monitor.urls import BadUrl, normalised
 
@@ -79,7 +79,7 @@ class _Search:
         self.discovery.page = _told(probe)
         page = probe.answer
         text = page_text(page.body, page.content_type)
-        await self._try(links(text, page.url))
+        await self._try([*links(text, page.url), *news_sitemaps(text, page.url)])
         if not self.discovery.found:
             await self._try(anchors(text, page.url))
         if not self.discovery.found:

@@ -33,6 +33,9 @@ _FEED_PATH = re.compile(
     r"|(?:rss|feed|atom)[\w-]*\.xml|[?&](?:feed|format|type)=(?:rss2?|atom|feed))\Z",
     re.IGNORECASE,
 )
+_INDEX = re.compile(r"<(?:[\w.-]{1,40}:)?sitemapindex[\s>]")
+_LOCATION = re.compile(r"<(?:[\w.-]{1,40}:)?loc>([^<>]{1,2000})<")
+_MOST_SITEMAPS = 3
 USUAL_PATHS = (
     "feed",
     "rss",
@@ -74,6 +77,15 @@ def anchors(page: str, url: str) -> list[Link]:
         if address and _FEED_PATH.search(f"{parts.path}?{parts.query}".rstrip("?")):
             found.append(Link(address))
     return _ordered(found)
+
+
+def news_sitemaps(page: str, url: str) -> list[Link]:
+    """Of an index of sitemaps those that are named as news; none of any other page."""
+    if not _INDEX.search(page, 0, 4_096):
+        return []
+    written = (unescape(found[1].strip()) for found in _LOCATION.finditer(page))
+    named = (clean.link(one, url) for one in written if "news" in one.lower())
+    return _ordered([Link(one) for one in named if one])[:_MOST_SITEMAPS]
 
 
 def usual_places(page: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ import typer
 
 from monitor.cli.asking import needs_the_service, require_contact
 from monitor.cli.common import NO, AsJson, ConfigPath, fail, load_config, print_json, when
+from monitor.cli.listing import next_step
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Row
@@ -59,6 +61,8 @@ def command(
     else:
         _print(report)
     if not report["ok"]:
+        if not known:
+            next_step(f"to look for the feeds of a site: wirewatch feeds add {shlex.quote(feed)}")
         raise typer.Exit(NO)
 
 

@@ -120,6 +120,17 @@ def test_anchors_come_before_guesses_and_robots_txt_before_both_paths_and_sitema
     ]
 
 
+def test_an_index_of_sitemaps_leads_to_the_one_of_news(origin: Origin, config: Config) -> None:
+    locs = "".join(f"<sitemap><loc>/{name}.xml</loc></sitemap>" for name in ("pages", "news"))
+    origin.serve("/sitemap.xml", Reply(200, f"<sitemapindex>{locs}</sitemapindex>".encode()))
+    entry = "<url><loc>/a</loc><news:news><news:title>A</news:title></news:news></url>"
+    origin.serve("/news.xml", Reply(200, f"<urlset>{entry}</urlset>".encode()))
+    found = found_at(config, origin.url("/sitemap.xml"))
+    assert [one.url for one in found.found] == [origin.url("/news.xml")]
+    assert found.asked[-1][1] == "a feed, news sitemap"
+    assert paths(origin) == ["/sitemap.xml", "/news.xml"]
+
+
 def test_no_more_than_ten_requests_are_made(origin: Origin, config: Config) -> None:
     origin.serve("/", page(*(link(f"/{number}") for number in range(30))))
     assert found_at(config, origin.url("/")).found == []

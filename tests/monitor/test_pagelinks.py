@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from monitor.pagelinks import Link, anchors, links, page_text, usual_places
+from monitor.pagelinks import Link, anchors, links, news_sitemaps, page_text, usual_places
 
 URL = "https://news.example/world/index.html"
 
@@ -108,6 +108,21 @@ def test_anchors_that_are_named_like_feeds_are_the_second_choice() -> None:
         "https://x.example/atom.xml",
     ]
     assert links(page, URL) == []
+
+
+def test_an_index_of_sitemaps_leads_to_those_of_news() -> None:
+    locs = (
+        "/pages.xml",
+        "/news-1.xml?a=1&amp;b=2",
+        "https://x.example/NewsMap.xml",
+        "file:///news",
+    )
+    index = "".join(f"<sitemap><loc>\n{loc} </loc></sitemap>" for loc in locs)
+    assert [link.url for link in news_sitemaps(f"<?xml?><sitemapindex>{index}", URL)] == [
+        "https://news.example/news-1.xml?a=1&b=2",
+        "https://x.example/NewsMap.xml",
+    ]
+    assert news_sitemaps(f"<urlset>{index}", URL) == []
 
 
 def test_usual_places_are_beside_the_page_and_at_the_root_of_its_site() -> None:
