@@ -106,13 +106,13 @@ def _near_implies(one: Near, other: Near) -> bool:
 
 def leaf_implies(one: Leaf, other: Leaf) -> bool:
     """Is the other leaf found wherever this one is?"""
+    if isinstance(one, Phrase) and isinstance(other, Phrase):
+        first = other.words[0]  # most differ in it already
+        for at in range(len(one.words) - len(other.words) + 1):
+            if word_implies(one.words[at], first) and _phrase_implies(one, other, at):
+                return True
+        return False
     match one, other:
-        case Phrase(), Phrase():
-            for at in range(len(one.words) - len(other.words) + 1):
-                # Most differ in their first word already.
-                if word_implies(one.words[at], other.words[0]) and _phrase_implies(one, other, at):
-                    return True
-            return False
         case Window(parts), Phrase():
             return any(leaf_implies(part, other) for part in parts)
         case Window(), Window():
@@ -147,6 +147,8 @@ def _gap_implies(one: Gap, other: Gap) -> bool:
 
 def word_implies(one: Word, other: Word) -> bool:
     """Does every word that fits ``one`` fit ``other``?"""
+    if one.compare == other.compare == "normal" and not other.accents:
+        return _within(one.normal, one.how, other.normal, other.how)
     if one == other:
         return True
     match other.compare:
@@ -171,13 +173,13 @@ def word_implies(one: Word, other: Word) -> bool:
 
 
 def _within(letters: str, how: str, other: str, other_how: str) -> bool:
+    if other_how == "is":
+        return how == "is" and letters == other
     if other_how == "contains":
         return other in letters
     if other_how == "begins":
         return how in ("is", "begins") and letters.startswith(other)
-    if other_how == "ends":
-        return how in ("is", "ends") and letters.endswith(other)
-    return how == "is" and letters == other
+    return how in ("is", "ends") and letters.endswith(other)
 
 
 def canonical(node: Node) -> Hashable:

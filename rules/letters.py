@@ -73,7 +73,7 @@ class Alphabet:
     def of(self, unit: Unit) -> Letters:
         """The letters of a unit of these rules."""
         if isinstance(unit, Term):
-            return self._of_leaf(unit.leaf)
+            return self._letters.get(id(unit.leaf)) or self._of_leaf(unit.leaf)
         name = (unit.name, unit.fields)
         found = self._groups.get(name)
         if found is None:
@@ -84,18 +84,18 @@ class Alphabet:
         found = self._letters.get(id(leaf))
         if found is None:
             asks = frozenset((self._keys[id(leaf)],))
-            holds = self._held(leaf)
-            stemmed = any(word.compare == "stem" for word in words_of(leaf))
-            found = self._letters[id(leaf)] = Letters(asks, holds, stemmed)
+            holds = self._held(leaf, asks)
+            found = self._letters[id(leaf)] = Letters(asks, holds, _is_stemmed(leaf))
         return found
 
-    def _held(self, leaf: Leaf) -> frozenset[str]:
-        """The key of every leaf that this one may imply, and more."""
+    def _held(self, leaf: Leaf, asks: frozenset[str]) -> frozenset[str]:
+        """The key of every leaf that this one may imply, and more: its own among them."""
         held = _texts(leaf)
-        for text in tuple(held):
-            if self._ends and text[: self._ends[0]] in self._heads:
+        if self._ends:
+            first = self._ends[0]
+            for text in [text for text in held if text[:first] in self._heads]:
                 held += [text[:end] + _PART for end in self._ends]
-        return self._all.intersection(held)
+        return asks if len(held) == 1 else self._all.intersection(held).union(asks)
 
     def of_all(self, units: Sequence[Unit]) -> Letters:
         """The letters of some units together."""
@@ -167,6 +167,11 @@ def words_of(leaf: Leaf) -> Iterator[Word]:
     """The words of a leaf that has words."""
     for phrase in _phrases(leaf):
         yield from phrase.words
+
+
+def _is_stemmed(leaf: Leaf) -> bool:
+    may_be = "~" in leaf.written or "～" in leaf.written  # most are not, and this is sooner known
+    return may_be and any(word.compare == "stem" for word in words_of(leaf))
 
 
 _MOST = 20  # letters of a beginning that count

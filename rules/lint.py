@@ -32,24 +32,19 @@ def lint(
     found: list[Mistake] = []
     units = {name: units_of(expression.root) for name, expression in expressions.items()}
     alphabet = Alphabet(units.values())
+    letters = {name: alphabet.of_all(some) for name, some in units.items()}
     for name, expression in expressions.items():
-        told = _of_rule(expression, units[name], alphabet, languages)
-        found += (replace(mistake, rule=name) for mistake in told)
-    found += _of_pairs(expressions, units, alphabet)
+        told = [(r.offset, r.message, r.hint) for r in expression.remarks]
+        if alphabet.are_related(units[name]):
+            told += _parts(expression.root, expression.text, Implication())
+        if letters[name].stemmed:
+            told += _stems(expression.root, units[name], languages)
+        for offset, message, hint in sorted(told):
+            mistake = mistake_in(expression.text, message, hint, offset)
+            found.append(replace(mistake, rule=name))
+    found += _of_pairs(expressions, letters, alphabet)
     found += _of_groups(expressions, groups, resolved)
     return tuple(found)
-
-
-def _of_rule(
-    expression: Expression, units: Sequence[Unit], alphabet: Alphabet, languages: Collection[str]
-) -> Iterator[Mistake]:
-    told = [(r.offset, r.message, r.hint) for r in expression.remarks]
-    if alphabet.are_related(units):
-        told += _parts(expression.root, expression.text, Implication())
-    if any(alphabet.of(unit).stemmed for unit in units):
-        told += _stems(expression.root, units, languages)
-    for offset, message, hint in sorted(told):
-        yield mistake_in(expression.text, message, hint, offset)
 
 
 # --- parts that can never be true, or never matter -------------------------------------------
@@ -165,11 +160,10 @@ def _terms(unit: Unit) -> Iterator[Term]:
 
 
 def _of_pairs(
-    expressions: Mapping[str, Expression], units: Mapping[str, Sequence[Unit]], alphabet: Alphabet
+    expressions: Mapping[str, Expression], letters: Mapping[str, Letters], alphabet: Alphabet
 ) -> Iterator[Mistake]:
     """Rules that are the same as another, or contained in one."""
     roots = {name: expression.root for name, expression in expressions.items()}
-    letters = {name: alphabet.of_all(some) for name, some in units.items()}
     same = _same(roots, letters)
     for name, other in same.items():
         yield _the_same(expressions, name, other)
