@@ -10,6 +10,7 @@ trace when the process dies. Then the deliverer is woken: an alert does not wait
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -27,7 +28,6 @@ from monitor.fetch import (
     FetchRequest,
     NotModified,
     Validators,
-    clean,
     fetch,
 )
 from monitor.guard import Clients
@@ -35,17 +35,18 @@ from monitor.health import is_probe_due
 from monitor.identity import body_hash
 from monitor.logs import outcome
 from monitor.paging import joined, older_items, older_page
-from monitor.parse import NotAFeed, Parsed, ParseFailed, ParseResult, ParserPool, ParseTask
-from monitor.record import record
-from monitor.schedule import NEVER, NextPoll
-from monitor.settle import Poll, Recorded, Unchanged, asked_host
+from monitor.parse import Parsed, ParseResult, ParserPool, ParseTask
+from monitor.recorder import Recorder, crashed
+from monitor.settle import Poll, Unchanged, asked_host
 from monitor.store import ConfiguredFeed, Store
 from monitor.urls import host_of, normalised
 from monitor.writer import Refused, Writer
 
 LEASE = timedelta(minutes=3)
-_PATIENCE = timedelta(seconds=30)  # request, parse, older pages and this end within the lease
-AT_ONCE = 32
+AT_ONCE = 64
+_REFILLED_AT = 4
+"""Claim anew when a quarter of the places is free: a claim costs about as much for many as for
+one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,12 @@ class Watch:
     def pause(self, host: str) -> timedelta:
         """Between two requests to a host; none to the operator's own."""
         return timedelta() if self.allowed.owns(host) else self.config.host_pause
+
+
+def _places() -> int:
+    """How many polls may be under way: fewer where the system allows us few open files."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return AT_ONCE if allowed < 0 else max(4, min(AT_ONCE, allowed // 4))
 
 
 def feeds_by_url(config: Config) -> dict[str, tuple[FeedConfig, ...]]:
@@ -117,6 +124,10 @@ class Poller:
         self._owner = owner
         self._clock = clock
         self._wake = wake
+        self._recorder = Recorder(store, writer, clock, lambda: self.watch)
+        self._places = _places()
+        self._more_is_due = False
+        self._refilling: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._claiming = asyncio.Lock()
         self._asking: set[str] = set()  # after a leap of the clock a feed may be claimed again
@@ -124,13 +135,13 @@ class Poller:
 
     @property
     def running(self) -> int:
-        """How many polls are under way."""
-        return len(self._running)
+        """How many polls are under way, or about to be."""
+        return len(self._running) + (self._refilling is not None)
 
     @property
     def full(self) -> bool:
         """Every place is taken: no claim is to be expected."""
-        return len(self._running) >= AT_ONCE
+        return len(self._running) >= self._places
 
     async def poll_due(self) -> int:
         """T0, and start what it claimed. How many were started.
@@ -141,7 +152,9 @@ class Poller:
         if self.full or self._stopping.is_set() or self._claiming.locked():
             return 0
         async with self._claiming:
-            rows = await self._claim(AT_ONCE - len(self._running))
+            free = self._places - len(self._running)
+            rows = await self._claim(free)
+            self._more_is_due = len(rows) == free
             if self._stopping.is_set():  # nothing was asked yet, so nothing need wait an interval
                 await self._writer(self._store.unclaim_feeds, rows, self._clock())
                 return 0
@@ -168,6 +181,21 @@ class Poller:
     def _ended(self, task: asyncio.Task[None], feed_id: str) -> None:
         self._running.discard(task)
         self._asking.discard(feed_id)
+        enough = self._places - len(self._running) >= self._places // _REFILLED_AT
+        idle = self._refilling is None and not self._stopping.is_set()
+        if self._more_is_due and enough and idle:
+            self._refilling = asyncio.create_task(self._refill(), name="refill")
+
+    async def _refill(self) -> None:
+        """Do not leave places empty until the next tick while feeds are waiting."""
+        try:
+            await self.poll_due()
+        except Refused:
+            pass  # the writer has said so; the tick asks again
+        except Exception:  # noqa: BLE001 - a bug of ours: logged whole, tried at the next tick
+            logger.exception("refill outcome=failed")
+        finally:
+            self._refilling = None
 
     async def stop(self, grace: timedelta) -> None:
         """Start no more; give what is under way ``grace`` to end. The rest is polled again."""
@@ -179,6 +207,7 @@ class Poller:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        await self._recorder.stop()
 
     async def _poll(self, row: Row[Any]) -> None:
         """One feed, from request to T1. A bug of ours in here backs this feed off, not the loop."""
@@ -190,9 +219,9 @@ class Poller:
                 poll = await self._ask(row, feeds, watch)
         except Exception as error:  # noqa: BLE001 - caught around one feed, logged whole, backed off
             logger.exception("poll feed={} outcome=bug", row.name)
-            poll = _crashed(poll, error)
+            poll = crashed(poll, error)
         try:
-            done = await self._recorded(poll)
+            done = await self._recorder(poll)
         except Refused as refused:  # nothing is lost: T0 set the next poll, the validators stay
             outcome("ERROR", "poll", feed=row.name, outcome="not_recorded", error=refused.orig)
             return
@@ -201,31 +230,6 @@ class Poller:
             return
         if done.queued:
             self._wake()
-
-    async def _recorded(self, poll: Poll) -> Recorded:
-        """T1. What cannot be recorded by a bug of ours is recorded as a failure of this feed, so
-        that somebody sees it."""
-        try:
-            return await self._writer.insist(_PATIENCE, self._record, poll)
-        except Refused:
-            raise
-        except Exception as error:  # noqa: BLE001 - caught around one feed, logged whole, backed off
-            logger.exception("poll feed={} outcome=bug", poll.row.name)
-            return await self._writer(self._record, _crashed(poll, error))
-
-    def _record(self, poll: Poll) -> Recorded:
-        """T1 by the configuration that is in force now: it may be another than that of the
-        request, and what is queued by an old one would wait for channels that are no more."""
-        watch, row, now = self.watch, poll.row, self._clock()
-        feeds = watch.feeds.get(row.url)
-        self._store.release_host(row.host, now + watch.pause(row.host))
-        if feeds is None:  # it left, or its URL was changed: the new one is asked next
-            with self._store.transaction():
-                self._store.settle_feed(row.id)
-            return Recorded("left", NextPoll(NEVER, "not in the configuration", timedelta()))
-        done = record(self._store, replace(poll, feeds=feeds), watch.config, now)
-        _log(row.name, poll, done)
-        return done
 
     async def _ask(self, row: Row[Any], feeds: tuple[FeedConfig, ...], watch: Watch) -> Poll:
         began = self._clock()
@@ -326,13 +330,6 @@ class Poller:
         return parsed if isinstance(parsed, Parsed) else None
 
 
-def _crashed(poll: Poll, error: Exception) -> Poll:
-    """The poll as a failure of ours. What the error says may quote texts of the feed."""
-    said = clean(f"a bug in wirewatch: {error!r}")
-    failed = ParseFailed("crashed", said)
-    return Poll(poll.row, poll.feeds, failed, status=poll.status, began=poll.began)
-
-
 def _is_probe(row: Row[Any], now: datetime) -> bool:
     """Whether the feed is asked without the validators it gave, to see whether they lie."""
     return row.validators_url is not None and is_probe_due(
@@ -357,26 +354,3 @@ def _validators(row: Row[Any]) -> Validators | None:
     if row.validators_url is None:
         return None
     return Validators(row.validators_url, row.etag, row.last_modified)
-
-
-def _log(name: str, poll: Poll, done: Recorded) -> None:
-    bad = isinstance(poll.answer, NotAFeed | ParseFailed | FetchFailed)
-    counts = isinstance(poll.answer, Parsed)
-    outcome(
-        "WARNING" if bad else "INFO",
-        "poll",
-        feed=name,
-        outcome=done.outcome,
-        status=poll.status,
-        items=done.items if counts else None,
-        new=done.new if counts else None,
-        again=done.again or None,
-        edited=done.edited or None,
-        hits=done.hits or None,
-        held=done.held or None,
-        queued=done.queued or None,
-        waiting=done.waiting or None,
-        error=done.error or None,
-        next=f"{done.next.at:%Y-%m-%dT%H:%M:%SZ}",
-        why=done.next.why,
-    )

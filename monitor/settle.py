@@ -49,6 +49,7 @@ class Poll:
     the body they came with; both are ignored unless the answer is good. ``began``: when it was
     asked, ``answered_at``: when the head of the answer came. ``probe``: it was asked without the
     validators that we have. ``bridged``: older pages were read until an item that was known.
+    ``host_free_at``: when the host's next request may start.
     """
 
     row: Row[Any]
@@ -63,6 +64,7 @@ class Poll:
     answered_at: datetime | None = None
     probe: bool = False
     bridged: bool = False
+    host_free_at: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -96,6 +98,7 @@ class Settled:
 
     poll: Poll
     next: NextPoll
+    outcome: str
     values: dict[str, Any]
     told: tuple[Notice, ...] = ()
 
@@ -158,9 +161,14 @@ def record_unchanged(
 def settle_all(store: Store, settled: Sequence[Settled], config: Config, now: datetime) -> None:
     """Write what several polls leave, in one transaction."""
     with store.transaction():
+        store.release_hosts({one.poll.row.host: _free(one.poll, now) for one in settled})
         store.settle_feeds((one.poll.row.id, one.values) for one in settled)
         for one in settled:
             _tell(store, one, config, now)
+
+
+def _free(poll: Poll, now: datetime) -> datetime:
+    return poll.host_free_at or now
 
 
 def settle_good(store: Store, settled: Settled, config: Config, now: datetime) -> None:
@@ -216,7 +224,7 @@ def _settled(
         "interval_s": int(after.interval.total_seconds()),
     }
     values = _changed(row, common | moved | values) | _next_kept(poll, after, note, now)
-    return Settled(poll, after, values, (*told, *notices))
+    return Settled(poll, after, note.outcome, values, (*told, *notices))
 
 
 def _changed(row: Row[Any], values: dict[str, Any]) -> dict[str, Any]:
@@ -370,8 +378,9 @@ def _moves_kept(poll: Poll, now: datetime) -> tuple[dict[str, Any], list[Notice]
         "moved_times": move.times,
         "moved_since": move.since,
         "asked_url": asked,
-        "host": asked_host(row.url, asked, row.host),
     }
+    if asked != row.asked_url:
+        kept["host"] = asked_host(row.url, asked, row.host)
     return kept, told
 
 
@@ -435,6 +444,7 @@ def record_failure(
         "probed_at": now if poll.probe else row.probed_at,
     }
     with store.transaction():
+        store.release_host(row.host, _free(poll, now))
         if returns:
             values |= {"asked_url": None, "host": asked_host(row.url, None, row.host)}
             tell(store, config, now, "feed_moved_back", poll.name, _return_told(poll.name, error))
