@@ -33,12 +33,18 @@ ASCII = bytes(
 
 _EVERYWHERE = "\x00\t\n\r" + "".join(map(chr, range(32, 127)))
 # Signs of every page that has room: they separate words and nothing else.
-SIGNS = "\xa0«»“”„‘’‚–—…•·€£§°©®¿¡−×±′″‹›₽"
+SIGNS = "\xa0«»“”„‘’‚–—…•·€£§°©®¿¡\u202f\u2009−×±′″‹›₽"
 # Not there to be seen, wherever they stand.
-_UNSEEN = "\xad\u200b\u200d\u200e\u200f\u2060\ufeff"
+_UNSEEN = "\xad\u200b\u200d\u200e\u200f\ufeff"
 _LATIN = (
     "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞßàáâãäåæçèéêëìíîïðñòóôõöøùúûüýþÿ"
     "ĄąĆćĘęŁłŃńŚśŹźŻżČčĎďĚěŇňŘřŠšŤťŮůŽžĞğİıŞşŐőŰűĂăȘșȚțŢţĐđŒœĀāĒēĪīŌōŪū"
+)
+# Slovak, Baltic languages, Maltese, Esperanto, Welsh: the page before has no room for them.
+_MORE_LATIN = (
+    "ÁÄÅÉÍÓÔÕÖÚÜÝáäåéíóôõöúüýŸÿ"
+    "ĀāĄąČčĎďĒēĖėĘęĢģĪīĮįĶķĹĺĻļĽľŁłŅņŇňŌōŔŕŖŗŚśŠšŤťŪūŲųŹźŻżŽž"
+    "ĊċĠġĦħĈĉĜĝĤĥĴĵŜŝŬŭŴŵŶŷ"
 )
 _CYRILLIC = "".join(map(chr, range(0x400, 0x460))) + "Ґґ№"
 _VIETNAMESE = "ÀÁÂÃÈÉÊÌÍÒÓÔÕÙÚÝàáâãèéêìíòóôõùúýĂăĐđĨĩŨũƠơƯư" + "".join(
@@ -52,7 +58,7 @@ _ARABIC = (
     + _POINTS
     + "،؛؟٪٫٬۔"
 )
-ALPHABETS = (_LATIN, _CYRILLIC, _ARABIC, _VIETNAMESE, _ARABIC + ZWNJ)
+ALPHABETS = (_LATIN, _CYRILLIC, _ARABIC, _VIETNAMESE, _MORE_LATIN, _ARABIC + ZWNJ)
 _WITH_ZWNJ = len(ALPHABETS) - 1
 # Bytes that neither UTF-8 nor the words and spaces of ASCII use.
 _FREE = (

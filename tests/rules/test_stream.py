@@ -195,6 +195,7 @@ def test_a_stream_holds_the_words_of_a_text_of_one_script(text: str) -> None:
         "푸틴 대통령은 2024년 5월 EU와의 가스관(Power of Siberia 2) 협상을 했다.",
         "تحریم\u200cهای ایران \u200cها و گاز \u200f«پوتین»",
         "🇷🇺 Путин ❤️ “газ” — №5 👍🏽 → ★ ¿qué? ±5 %",
+        "Ľudia a ŕ, Šiaulių ministrė, Ķīnas ģenerālis, Ħamrun – « oui\u202f! »",
         "pipe\u00adline \ufeffGazprom\u200b’s Straße cœur",
     ],
 )
