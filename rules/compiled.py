@@ -145,7 +145,7 @@ class Facts:
         self.literals: dict[bytes, int] = {}
         self.in_field: dict[tuple[int, str], int] = {}
         self.values: dict[tuple[str, Whole | Pattern], int] = {}
-        self.stems: dict[str, int] = {}
+        self.stems: dict[tuple[str, bool], int] = {}
         self.patterns: dict[tuple[Pattern, tuple[str, ...]], int] = {}
         self.spaceless: dict[int, Term] = {}
         self.found: dict[int, int] = {}
@@ -203,11 +203,13 @@ class Facts:
             self._often[fact] = 0.5
         return fact
 
-    def stem(self, surface: str, often: float) -> int:
-        """The fact that an inflected form of a word is somewhere."""
-        fact = self.stems.get(surface, 0)
+    def stem(self, surface: str, fields: tuple[str, ...], often: float) -> int:
+        """The fact that an inflected form of a word is in title, summary or content; or for one
+        of the other fields in one of those."""
+        key = (surface, fields[0] in ANYWHERE)
+        fact = self.stems.get(key, 0)
         if not fact:
-            fact = self.stems[surface] = self._other()
+            fact = self.stems[key] = self._other()
             self._often[fact] = often
         return fact
 
@@ -341,8 +343,7 @@ def _take(tree: Tree, facts: Facts, every: list[Clause], none: list[int], rest: 
 def _any_of(node: Node, facts: Facts) -> Clause | None:
     """The facts one of which decides the node; ``None``: something else decides it."""
     if isinstance(node, Term):
-        fact = facts.of(node.leaf, node.fields)
-        return (fact,) if isinstance(fact, int) else None
+        return _clause(facts.of(node.leaf, node.fields))
     found: list[int] = []
     if isinstance(node, Or):
         for part in node.children:
@@ -353,12 +354,18 @@ def _any_of(node: Node, facts: Facts) -> Clause | None:
         return tuple(found)
     if isinstance(node, Group):
         for leaf in node.leaves:
-            fact = facts.of(leaf, node.fields)
-            if not isinstance(fact, int):
+            some = _clause(facts.of(leaf, node.fields))
+            if some is None:
                 return None
-            found.append(fact)
+            found += some
         return tuple(found)
     return None
+
+
+def _clause(leaf: int | Tree) -> Clause | None:
+    if isinstance(leaf, int):
+        return (leaf,)
+    return leaf.facts if isinstance(leaf, Some) and not leaf.plans else None
 
 
 def _tree(node: Node, facts: Facts) -> Tree:
@@ -448,6 +455,10 @@ def _all_there(there: Iterable[Word], fields: tuple[str, ...], facts: Facts) -> 
 
 
 def _phrase(phrase: Phrase, term: Term, facts: Facts) -> int | Tree:
+    if term.fields == ANYWHERE and _is_one_stem(phrase):
+        there = _there(phrase.words[0], ANYWHERE, facts)
+        accents = phrase.words[0].accents
+        return Plan((there,), (), (Unaccented(term),)) if accents else Some(there, ())
     data = _literal(phrase, facts)
     if data is None:
         return Plan(_all_there(phrase.words, term.fields, facts), (), (Ask(term),))
@@ -457,6 +468,13 @@ def _phrase(phrase: Phrase, term: Term, facts: Facts) -> int | Tree:
     if any(word.accents for word in phrase.words):
         return Plan(((fact,),), (), (Unaccented(term),))
     return fact
+
+
+def _is_one_stem(phrase: Phrase) -> bool:
+    """Is it one word whose inflected forms count, with spaces around?"""
+    word = phrase.words[0]
+    alone = len(phrase.words) == 1 and not phrase.head and not phrase.tail
+    return alone and word.compare == "stem" and not _is_spaceless(word)
 
 
 def _literal(phrase: Phrase, facts: Facts) -> bytes | None:
@@ -501,7 +519,7 @@ def _there(word: Word, fields: tuple[str, ...], facts: Facts) -> Clause:
     fact = facts.literal(data, fields, often)
     there = (fact, facts.found_only(fact)) if spaceless else (fact,)
     if word.compare == "stem":
-        there = (*there, facts.stem(word.surface, 3 * often))
+        there = (*there, facts.stem(word.surface, fields, 3 * often))
     return there
 
 

@@ -52,7 +52,7 @@ class Item:
         self._reading: Reading | None = None
         self._stream: Stream | None = None
         self._farther: Stream | None = None
-        self._stems: frozenset[str] | None = None
+        self._stems: dict[tuple[str, ...], frozenset[str]] = {}
 
     @property
     def lang(self) -> str:
@@ -82,18 +82,22 @@ class Item:
             self._farther = _stream_of(document.author, document.url, document.source)
         return self._farther
 
-    @property
-    def stems(self) -> frozenset[str]:
-        """The stems of all words of all fields; each word is asked for once."""
-        if self._stems is None:
-            document = self.document
-            fields = (getattr(document, name) for name in (*ANYWHERE, *_FARTHER))
+    def stems(self, names: tuple[str, ...]) -> frozenset[str]:
+        """The stems of all words of some fields; each word is asked for once."""
+        found = self._stems.get(names)
+        if found is None:
+            fields = (getattr(self.document, name) for name in names)
             flat, _ = words.flatten("\n".join(filter(None, fields)))
             surfaces = set(words.word_pattern().findall(flat))
             long = {one for one in surfaces if len(one) > _LONG_WORD}  # not to be remembered
             stems = map(words.stem, surfaces - long, repeat(self.lang))
-            self._stems = frozenset(chain(stems, map(words.normal, long)))
-        return self._stems
+            found = frozenset(chain(stems, map(words.normal, long)))
+            if "" in found and not any(
+                words.normal(one) and not words.stem(one, self.lang) for one in surfaces - long
+            ):
+                found -= {""}  # of what is no word because nothing of it is left
+            self._stems[names] = found
+        return found
 
 
 def _stream_of(first: str, second: str, third: str) -> Stream:
@@ -175,7 +179,14 @@ class Segment:
         for (name, leaf), fact in facts.values.items():
             values.setdefault(name, []).append((leaf, fact))
         self._values = {name: Values(leaves) for name, leaves in values.items()}
-        self._stems = Stems(facts.stems) if facts.stems else None
+        self._stems = [
+            (names, Stems(surfaces))
+            for names, surfaces in (
+                (ANYWHERE, {word: fact for (word, near), fact in facts.stems.items() if near}),
+                (_FARTHER, {word: fact for (word, near), fact in facts.stems.items() if not near}),
+            )
+            if surfaces
+        ]
         self._expressions = Expressions.all(facts.patterns)
 
     def __len__(self) -> int:
@@ -240,8 +251,9 @@ class Segment:
         for name, values in self._values.items():
             for raw in raw_values(item.document, name):
                 facts.update(values.facts(raw))
-        if self._stems and self._stems.are_in(item.lang):
-            facts.update(self._stems.facts(item.stems, item.lang))
+        for names, stems in self._stems:
+            if stems.are_in(item.lang):
+                facts.update(stems.facts(item.stems(names), item.lang))
         for expressions in self._expressions:
             facts.update(expressions.facts(item.reading))
         return facts

@@ -269,6 +269,19 @@ def test_a_rule_is_found_by_what_is_rarest_in_it() -> None:
     assert segment._row[max(facts)]
 
 
+def test_inflected_forms_of_one_word_need_no_oracle() -> None:
+    rules = compile_rules({"r": "~pipeline", "t": "title:~pipeline", "a": "author:~pipeline"})
+    (segment,) = rules._matcher.segments
+    document = Document("", content="two pipelines", author="Plumber", lang="en")
+    facts = segment._facts(Item(document))
+    assert sorted(segment._codes(facts)) == [-1, 0]  # of the title it may be true
+    assert _names(rules, document) == ["r"]
+    for content, lang in (("pipelines", "uk"), ("ــ", "ar"), ("pipelin" + "\xad" * 70, "")):
+        document = Document("", content=content, lang=lang)
+        assert _names(rules, document) == []
+    assert _names(rules, Document("", content="pipelin" + "\xad" * 70, lang="en")) == ["r"]
+
+
 def test_memory_for_values_of_items_stays_bounded() -> None:
     rules = compile_rules({"r": "feed:reuters OR tag:sport*"})
     (segment,) = rules._matcher.segments
