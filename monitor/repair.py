@@ -38,6 +38,7 @@ _LONG = 48
 _ANOTHER = 1 / 3
 _CROWD = 4
 _TITLE_CAP = 300
+_CUT = 15
 _PATIENCE = 200
 
 
@@ -238,11 +239,14 @@ def _host_in(canonical: str) -> str:
 
 
 def titles_alike(one: str, other: str) -> bool:
-    """Whether one title may be an edit of the other; no title is not an edit of anything."""
+    """Whether one title may be an edit of the other, or a cut one; no title is of anything."""
     if not one or not other:
         return False
-    one, other = one[:_TITLE_CAP].casefold(), other[:_TITLE_CAP].casefold()
-    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    both = (title[:_TITLE_CAP].casefold().rstrip(" .…") for title in (one, other))
+    shorter, longer = sorted(both, key=len)
+    if len(shorter) >= _CUT and longer.startswith(shorter):
+        return True
+    matcher = SequenceMatcher(None, shorter, longer, autojunk=False)
     return matcher.quick_ratio() >= _ALIKE and matcher.ratio() >= _ALIKE
 
 
