@@ -41,7 +41,9 @@ def command(
     """Poll a feed once, step by step: requests, answer, what it means for the next poll, items,
     and which rules would match them. Nothing is stored. Exits with 1 where it is not a feed."""
     from monitor.cli.probe_report import Reporter
+    from monitor.item import NotAFeed
     from monitor.logs import Redactor
+    from monitor.schedule import DEFAULT_INTERVAL
 
     checked = load_config(config)
     chosen, known = _chosen(checked, feed)
@@ -55,13 +57,14 @@ def command(
     probe = asyncio.run(_probed(checked, chosen, row, validators))
     redact = Redactor()
     redact.learn(checked.secrets)
-    report = Reporter(checked, chosen, redact, known=known).report(probe)
+    interval = timedelta(seconds=row.interval_s) if row is not None else DEFAULT_INTERVAL
+    report = Reporter(checked, chosen, redact, interval, known=known).report(probe)
     if as_json:
         print_json([report])
     else:
         _print(report)
     if not report["ok"]:
-        if not known:
+        if isinstance(probe.parsed, NotAFeed) and not known:
             next_step(f"to look for the feeds of a site: wirewatch feeds add {shlex.quote(feed)}")
         raise typer.Exit(NO)
 

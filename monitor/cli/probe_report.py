@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import KW_ONLY, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from monitor import charset
@@ -14,7 +14,7 @@ from monitor.discover import feed_format
 from monitor.fetch import Fetched, FetchFailed, NotModified, Validators
 from monitor.item import Item, NotAFeed, Parsed, ParseFailed
 from monitor.probe import Headers, Hop, Probe
-from monitor.schedule import DEFAULT_INTERVAL, NEVER, Bad, Good, NextPoll, Rhythm, next_poll
+from monitor.schedule import NEVER, Bad, Good, NextPoll, Rhythm, next_poll
 from monitor.schedule import period as spelled
 from monitor.translate import document_of
 from monitor.wishes import Wishes
@@ -40,12 +40,14 @@ Report = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Makes reports of one feed's probes. ``redact`` takes secrets out of texts; ``known``: it is
-    in the configuration."""
+    """Makes reports of one feed's probes. ``redact`` takes secrets out of texts; ``interval`` is
+    its adaptive one; ``known``: it is in the configuration."""
 
     config: Config
     feed: FeedConfig
     redact: Callable[[str], str]
+    interval: timedelta
+    _: KW_ONLY
     known: bool
 
     def report(self, probe: Probe) -> Report:
@@ -115,7 +117,7 @@ class Reporter:
         rhythm = Rhythm(
             feed_id="",
             every=self.feed.every,
-            interval=DEFAULT_INTERVAL,
+            interval=self.interval,
             validators=isinstance(probe.answer, NotModified) or _kept(probe) is not None,
             wishes=wishes,
             on_time=False,
