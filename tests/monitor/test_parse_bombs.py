@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from rigs.bombs import answers, documents
+from rigs.bombs import KINDS, answers, documents
 from rigs.daemon import Daemon, wait_until
 from rigs.history import Article
 from rigs.newsroom import Newsroom
@@ -28,7 +28,7 @@ _LARGE = 1 << 20
 def test_no_bomb_fills_the_daemon_and_a_good_feed_keeps_its_schedule(
     tmp_path: Path,
 ) -> None:  # B1 to B5, B9, B19
-    with Newsroom(tmp_path, feeds=1 + len(answers()) + len(documents(b""))) as news:
+    with Newsroom(tmp_path, feeds=1 + KINDS) as news:
         hostile: dict[str, Reply | Raw] = dict(answers())
         bodies = documents(news.origin.url("/leak").encode())
         hostile |= {name: Reply(200, body) for name, body in bodies.items()}
@@ -49,7 +49,8 @@ def test_no_bomb_fills_the_daemon_and_a_good_feed_keeps_its_schedule(
                 _wait_for_polls(daemon, news, [feeds[name] for name in stage])
                 for name in stage:
                     news.origin.serve(f"/{feeds[name]}", Reply(410))
-            wait_until("every alert", lambda: not news.missing(), 30)
+            # Only webhooks get every hit; elsewhere these articles tell one story.
+            wait_until("every alert", lambda: "siem" not in dict(news.missing()), 30)
             grown = _memory(daemon.pid, "VmHWM") - before
             assert daemon.stop() == 0
 
