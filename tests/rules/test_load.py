@@ -128,3 +128,20 @@ def test_a_file_that_is_not_there_is_named(write: Write) -> None:
     assert mistakes(Path("gone.yaml")) == [
         "gone.yaml:1:1: cannot be read: No such file or directory"
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("x" * 101, f"a.yaml:2:3: rule '{'x' * 60}' has a name of more than 100 characters"),
+        ('"a\\u200bb"', "a.yaml:2:3: rule 'a\u200bb' has a name with signs that cannot be seen"),
+        ('" "', "a.yaml:2:3: rule ' ' has no name"),
+        (
+            '"@a"',
+            "a.yaml:2:3: rule '@a' has a name that begins with @; that is how rules call groups",
+        ),
+    ],
+)
+def test_a_name_that_nobody_could_write_is_refused(write: Write, name: str, told: str) -> None:
+    (said,) = mistakes(write("a.yaml", f"rules:\n  {name}: gas\n"))
+    assert said.split("\n")[0] == told
