@@ -86,7 +86,8 @@ _THAI_LETTERS = f"\u0e01-\u0e30\u0e32\u0e33\u0e40-\u0e46{_THAI_MARKS}"
 _THAI_DIGITS = "\u0e50-\u0e59"
 _FULL_WIDTH = "\uff10-\uff19\uff21-\uff3a\uff41-\uff5a"
 _WIDE_SIGNS = (
-    "\x80-\xa9\xac\xae-\xb1\xb4\xb6-\xb8\xbb\xbf\xd7\xf7\u0e3f\u0e4f\u0e5a\u0e5b\u2000-\u200a\u2010-\u2029\u202f-\u205f\u2190-\u245f\u2500-\u2775"
+    "\x80-\xa9\xac\xae-\xb1\xb4\xb6-\xb8\xbb\xbf\xd7\xf7\u0e3f\u0e4f\u0e5a\u0e5b"
+    "\u2000-\u200a\u2010-\u2029\u202f-\u205f\u2190-\u245f\u2500-\u2775"
     "\u2794-\u2bff\u3000-\u3003\u3008-\u3020\u3030\u30fb\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40"
     "\uff5b-\uff65\uffe0-\uffe6" + SIGNS
 )
