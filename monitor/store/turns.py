@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from monitor.store.base import Questions, feeds, hosts
+from monitor.wishes import remembered, unskipped
 
 _WINDOW = 4
 """So many times as many due feeds are looked at as are wanted, since some share a host."""
@@ -154,9 +155,18 @@ def _claim(row: Row[Any], owner: str, now: datetime, lease: timedelta) -> dict[s
         "claimed_by": owner,
         "claimed_until": now + lease,
         "last_request_at": now,
-        "next_poll_at": now + _as_before(row),
+        "next_poll_at": _again_at(row, now),
         "next_poll_why": "the last poll did not end",
     }
+
+
+def _again_at(row: Row[Any], now: datetime) -> datetime:
+    """When a poll that does not end is repeated: not in hours or days that the feed skips."""
+    at = now + _as_before(row)
+    if row.every_s is not None or not (row.skip_hours or row.skip_days):
+        return at
+    wishes = remembered(row.ttl_s, row.sy_s, row.skip_hours, row.skip_days)
+    return unskipped(at, wishes, now)[0]
 
 
 def _as_before(row: Row[Any]) -> timedelta:

@@ -6,6 +6,7 @@ days. The second half falsifies something each time, to show that the board sees
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 from collections.abc import Callable
@@ -26,20 +27,6 @@ from monitor.daemon import Engine
 from monitor.item import Parsed
 
 DAYS = float(os.environ.get("WIREWATCH_DAYS", "1"))
-CLOCK = {"early", "fresh"}
-"""Columns that a wall clock set on by an hour still fills: nobody notices."""
-
-NOT_YET: dict[str, set[str]] = {
-    "skip-hours": {"quiet"},
-    "skip-days": {"quiet"},
-    "sy-twice-a-day": {"early"},
-    "sy-weekly": {"early"},
-    "sessions": {"twice"},
-    "tagged": {"twice"},
-    "liar": {"lost"},
-    "liar-by-date": {"lost"},
-}
-"""What is known to be bad still."""
 
 
 def test_no_publisher_has_anything_to_complain_of_and_no_item_is_missed_or_found_twice(
@@ -48,8 +35,41 @@ def test_no_publisher_has_anything_to_complain_of_and_no_item_is_missed_or_found
     """A0, and by it A1 to A25 as a publisher sees them."""
     world = World(tmp_path, restarts=20 if DAYS > 10 else 4)
     board = run(world, timedelta(days=DAYS))
-    bad = {name: set(bad) - CLOCK - NOT_YET.get(name, set()) for name, bad in board.bad.items()}
-    assert {name: columns for name, columns in bad.items() if columns} == {}, board.table()
+    assert board.bad == {}, board.table()
+
+
+def test_validators_that_lie_are_found_out_by_one_probe_and_a_quiet_feed_is_probed_once_a_day(
+    tmp_path: Path,
+) -> None:
+    """A1's exception: 304 for far longer than the feed's own rhythm."""
+    world = World(tmp_path, only(sites(), "liar", "liar-by-date", "quiet"), restarts=2)
+    board = run(world, timedelta(days=9.5))
+    assert board.bad == {}, board.table()
+    probes = {name: row.count["probes"] for name, row in board.rows.items()}
+    assert probes["liar"] == probes["liar-by-date"] == 1
+    assert 1 <= probes["quiet"] <= 3
+    assert board.rows["liar"].count["unconditional"] > 20
+
+
+def test_a_poll_that_was_killed_is_not_repeated_in_hours_that_the_feed_skips(
+    tmp_path: Path,
+) -> None:
+    """A23: what T0 writes is a promise too."""
+    world = World(tmp_path, only(sites(), "skip-hours"))
+
+    async def scenario() -> None:
+        async with world.engine() as parts:
+            await world.live(parts, timedelta(hours=11, minutes=5))
+            await world.kill(parts)
+        assert world.clock.true.hour in {23, 0}
+        async with world.engine() as parts:
+            await world.live(parts, timedelta(hours=8))
+
+    asyncio.run(scenario())
+    row = world.board.rows["skip-hours"]
+    assert row.bad == {}
+    assert row.last_poll is not None
+    assert row.last_poll.hour in {6, 7}
 
 
 def spoilt(
@@ -165,7 +185,7 @@ def test_the_board_sees_that_a_feed_is_forgotten(tmp_path: Path) -> None:
 
     board = spoilt(tmp_path, "strong", "weak", sabotage=forgetful)
     assert board.bad.keys() == {"strong"}
-    assert board.bad["strong"].keys() == {"late", "lost"}
+    assert board.bad["strong"].keys() == {"late"}
 
 
 def test_the_board_sees_an_item_that_is_lost(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 from rigs.origin import Reply
 
@@ -30,12 +31,13 @@ Value = str | bytes
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request: the ``count``-th for this URL. ``at`` is the true time; names of headers are in
-    lower case."""
+    """One request: the ``count``-th for this URL. ``at`` is the true time, ``wall`` what the
+    daemon's clock showed; names of headers are in lower case."""
 
     url: str
     headers: Mapping[str, bytes]
     at: datetime
+    wall: datetime
     count: int
 
     @property
@@ -221,18 +223,18 @@ def _home(name: str, path: str = "/feed.xml") -> str:
     return f"https://{name}.example{path}"
 
 
-def _plain(name: str, feed: Callable[[News], Script], **treated: object) -> Site:
-    news = News(name)
-    return Site(name, news, {_home(name): feed(news)}, **treated)  # type: ignore[arg-type] # Site's own
+def _plain(name: str, feed: Callable[[News], Script], window: int = 6, **treated: Any) -> Site:
+    news = News(name, window=window)
+    return Site(name, news, {_home(name): feed(news)}, **treated)
 
 
 def _failing(
-    name: str, other: Callable[[Ask], Reply | None], longest: timedelta = DAY, **treated: object
+    name: str, other: Callable[[Ask], Reply | None], longest: timedelta = DAY, **treated: Any
 ) -> Site:
     news = News(name, window=60)
     script = instead(Feed(news, etag=strong), other)
     treated.setdefault("late", longest)
-    return Site(name, news, {_home(name): script}, longest=longest, **treated)  # type: ignore[arg-type] # Site's own
+    return Site(name, news, {_home(name): script}, longest=longest, **treated)
 
 
 def sites() -> list[Site]:
@@ -242,7 +244,7 @@ def sites() -> list[Site]:
 
 def _validators() -> list[Site]:
     """Which validators there are, and how they change (A1 to A9)."""
-    hourly = {"shortest": LONGEST}
+    hourly: dict[str, Any] = {"shortest": LONGEST}
     return [
         _plain("strong", lambda news: Feed(news, strong, headers=_cookies, channel="")),
         _plain("weak", lambda news: Feed(news, lambda n: f'W/"{n}"')),
@@ -311,7 +313,7 @@ def _cookies(at: datetime) -> dict[str, str]:
 
 def _liars() -> list[Site]:
     """Whoever knows any validator is told that nothing changed; and who is just quiet."""
-    for_days = {"lies": True, "late": 3 * DAY}
+    for_days: dict[str, Any] = {"lies": True, "late": 9 * DAY, "window": 60}
     quiet = News("quiet", every=9 * DAY, window=5)
     return [
         _plain("liar", lambda news: _Lying(news, strong), **for_days),
@@ -334,19 +336,19 @@ class _Lying(Feed):
 def _hints() -> list[Site]:
     """What the server says of time, in headers (A14) and in the document (A23), and ``every:``."""
 
-    def cached(name: str, header: Callable[[datetime], dict[str, str]], **treated: object) -> Site:
+    def cached(name: str, header: Callable[[datetime], dict[str, str]], **treated: Any) -> Site:
         return _plain(name, lambda news: Feed(news, strong, headers=header), **treated)
 
     def control(value: str) -> Callable[[datetime], dict[str, str]]:
         return lambda _: {"Cache-Control": value}
 
-    def told(name: str, channel: str, **treated: object) -> Site:
+    def told(name: str, channel: str, **treated: Any) -> Site:
         return _plain(name, lambda news: Feed(news, strong, channel=channel), **treated)
 
     def for_(least: timedelta) -> dict[str, timedelta]:
         return {"shortest": least, "longest": max(least, LONGEST), "late": max(least, LONGEST)}
 
-    def every(minutes: int) -> dict[str, object]:
+    def every(minutes: int) -> dict[str, Any]:
         period = minutes * MINUTE
         return {"options": f", every: {minutes}m", "shortest": period, "longest": period}
 
@@ -369,6 +371,7 @@ def _hints() -> list[Site]:
             "skip-days",
             "<skipDays><day>Tuesday</day></skipDays>",
             quiet=lambda at: at.weekday() == 1,
+            window=20,
             **{**for_(25 * HOUR), "shortest": SHORTEST},
         ),
         told("sy-twice-a-day", _syndication("daily", 2), **for_(12 * HOUR)),

@@ -68,6 +68,7 @@ class Row:
     count: Counter[str] = field(default_factory=Counter)
     least: timedelta | None = None
     most: timedelta = timedelta()
+    first_poll: datetime | None = None
     last_poll: datetime | None = None
     not_before: datetime = START
     why: str = "fresh"
@@ -123,7 +124,7 @@ class Scoreboard:
         self._hops[ask.url] -= hop
         self._mind_host(row, ask, hop=hop)
         if not hop:
-            self._mind_time(row, ask.at)
+            self._mind_time(row, ask)
         self._mind_headers(row, ask)
         self._mind_conditions(row, ask)
 
@@ -133,7 +134,8 @@ class Scoreboard:
         row.count["rushed"] += not hop and not host.open and ask.at - host.ended < self._pause
         host.open += 1
 
-    def _mind_time(self, row: Row, at: datetime) -> None:
+    def _mind_time(self, row: Row, ask: Ask) -> None:
+        at = ask.at
         if row.last_poll is not None:
             gap = at - row.last_poll
             row.least = min(row.least or gap, gap)
@@ -141,8 +143,9 @@ class Scoreboard:
                 row.most = max(row.most, gap)
             row.count["early"] += gap < row.site.shortest
         row.count[row.why] += at < row.not_before
-        row.count["quiet"] += row.count["requests"] > 1 and row.site.quiet(at)
-        row.last_poll = at
+        quiet = row.site.quiet(at) and row.site.quiet(ask.wall)  # its clock may be wrong
+        row.count["quiet"] += quiet and row.count["requests"] > 1
+        row.first_poll, row.last_poll = row.first_poll or at, at
 
     def _was_set_back(self, row: Row) -> bool:
         last, back = row.last_poll, self._set_back

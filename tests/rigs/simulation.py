@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ from loguru import logger
 from rigs.clockwork import Clock
 from rigs.origin import Reply
 from rigs.publishers import MINUTE, Ask, Site, sites
-from rigs.scoreboard import Scoreboard
+from rigs.scoreboard import Row, Scoreboard
 
 from monitor.config import Config, load
 from monitor.daemon import Engine
@@ -135,7 +135,7 @@ class Network(httpx.AsyncBaseTransport):
         url = str(request.url)
         self._counts[url] = count = self._counts.get(url, 0) + 1
         headers = {name.decode().lower(): value for name, value in request.headers.raw}
-        ask = Ask(url, headers, self._clock.true, count)
+        ask = Ask(url, headers, self._clock.true, self._clock.now, count)
         return self._meddle(ask) if self._meddle else ask
 
     async def _held(self, delay: timedelta) -> None:
@@ -181,7 +181,7 @@ class _Engine(Engine):
     """The daemon's engine on the simulated network."""
 
     def __init__(self, config: Config, clock: TrueClock, network: Network) -> None:
-        super().__init__(config, Redactor(), clock, lambda: clock.true.timestamp())
+        super().__init__(config, Redactor(), clock, lambda: clock.true.timestamp())  # noqa: PLW0108 - it is another each time
         self.writer.close()
         self.killed = False
         self.writer = self._pen = _Writer()
@@ -375,13 +375,14 @@ def count_items(world: World) -> None:
         rows = database.execute("SELECT title, count(*) FROM items GROUP BY title").fetchall()
     stored = dict(rows)
     for row in world.board.rows.values():
-        _compare(row.site, row.count, stored, world)
+        _compare(row, stored, world.clock.true)
 
 
-def _compare(site: Site, count: dict[str, int], stored: dict[str, int], world: World) -> None:
-    end = world.clock.true - site.late * 1.1 - SLACK
-    first = site.news.newest(world.begin + site.from_) + 1
-    titles = [site.news.title(number) for number in range(first, site.news.newest(end) + 1)]
+def _compare(row: Row, stored: Mapping[str, int], now: datetime) -> None:
+    site, count = row.site, row.count
+    first = site.news.newest(row.first_poll or now) + 1
+    last = site.news.newest(now - site.late * 1.1 - SLACK)
+    titles = [site.news.title(number) for number in range(first, last + 1)]
     count["found"] = sum(title in stored for title in titles)
     count["lost"] = 0 if site.ends else len(titles) - count["found"]
     own = f", {site.name} "
