@@ -19,7 +19,7 @@ Guess = Callable[[str], tuple[str, float]]
 _ENOUGH = 40
 _SURE = 0.6
 _LOOKED_AT = 400
-_GUESSED_FROM = 250  # the guess takes as long as its text and is as good from here
+_GUESSED_FROM = 200  # the guess takes as long as its text and is as good from here
 
 # Scripts by code point. What is not listed says nothing (digits, signs) or is not told apart.
 _SCRIPTS = (
