@@ -5,10 +5,10 @@ An entry whose key is new is an item known before when
 - its canonical link is that item's: within one site always, unless the page shows another article
   now; between sites, as with an aggregator, when the titles are alike as well (a comment that only
   links to an article is an article of its own);
-- or its title is that item's, both are of one site and dated within two days of each other, and
-  the texts are nearly the same; short texts, which may be boilerplate, must be the same and bear
-  the same time. Between sites the same title and text are an agency's report in two papers: one
-  story, two items.
+- or its title is that item's, both are of one feed or site and dated within two days of each
+  other, and the texts are nearly the same; short texts, which may be boilerplate, must be the
+  same and bear the same time. Between sites the same title and text are an agency's report in two
+  papers: one story, two items.
 
 A link that several entries of a document share without sharing a title, and a link or title that
 more than four stored items have, identify nothing. What stands beside an item in one document is
@@ -217,7 +217,10 @@ class _Search:
         return item.published == candidate.published and _is_exact(item.published) and old == new
 
     def _one_site(self, mark: Marks, candidate: Candidate) -> bool:
-        """By the links, where both tell: many sites' feeds may live at one service's host."""
+        """Of one feed, also when it moved; else by the links, where both tell: many sites' feeds
+        may live at one service's host."""
+        if candidate.feed_id == self.place.feed_id:
+            return True
         ours, theirs = _host_in(mark.canonical), _host_in(candidate.canonical)
         if not ours or not theirs:
             ours, theirs = self.place.host, candidate.host

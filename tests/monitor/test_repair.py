@@ -134,8 +134,14 @@ def test_one_site_is_told_by_the_links_and_by_the_feeds_where_there_are_none(
         old = stored(item("a", url="", **texts), host=feed_host, feed_id="other")
         assert is_same(item(url="", **texts), old, place)
     else:  # two papers may keep their feeds at one service
-        old = stored(item("a", url="https://other.example/a", **texts), host=feed_host)
+        there = {"host": feed_host, "feed_id": "other"}
+        old = stored(item("a", url="https://other.example/a", **texts), **there)
         assert not is_same(item(**texts), old, place)
+
+
+def test_a_site_that_moves_takes_its_feeds_articles_along() -> None:
+    texts: dict[str, Any] = {"summary": LONG, "published": NOW - H}
+    assert is_same(item(url="https://new.example/b", **texts), stored(item("a", **texts)))
 
 
 def test_untitled_notes_about_one_page_are_different_notes() -> None:
