@@ -98,7 +98,7 @@ entries = st.lists(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=25)
 @given(entries, entries)
 def test_whatever_names_and_tags_are_they_are_read_as_they_were_meant(
     first: list[NewFeed], then: list[NewFeed]

@@ -202,7 +202,7 @@ def test_a_page_leads_no_further_into_the_own_network_than_a_redirect(
 def test_bombs_cost_one_answer_and_no_more(origin: Origin, config: Config) -> None:
     """B3"""
     origin.serve("/", page(link("/bomb"), link("/a")))
-    origin.serve("/bomb", Reply(200, bomb(64 << 20), {"Content-Encoding": "gzip"}))
+    origin.serve("/bomb", Reply(200, bomb(16 << 20), {"Content-Encoding": "gzip"}))
     origin.serve("/a", feed("A"))
     found = found_at(config, origin.url("/"))
     assert [one.feed.title for one in found.found] == ["A"]

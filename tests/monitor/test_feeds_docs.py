@@ -29,7 +29,7 @@ rules: {strikes: walk* out}
 """
 WORLD = f"""<rss version="2.0"><channel><title>Harbour Post - World</title><language>en</language>
 <item><guid>pilots-1</guid><title>Harbour pilots walk out at midnight</title><link>/pilots</link>
-<pubDate>{http_date((NOW - timedelta(minutes=4, seconds=30)).timestamp())}</pubDate></item>
+<pubDate>{http_date((NOW - timedelta(hours=3, minutes=30)).timestamp())}</pubDate></item>
 <item><guid>rain-1</guid><title>Rain</title><link>/rain</link></item></channel></rss>"""
 SPORT = f"""<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="en">
 <title>Harbour Post - Sport</title><entry><id>s-1</id><title>Regatta</title><link href="/regatta"/>

@@ -201,7 +201,7 @@ feeds = st.lists(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(feeds)
 def test_what_is_written_is_xml_and_reads_as_the_same_feeds(given_feeds: list[Feed]) -> None:
     text = written("wire & <watch>", given_feeds)
