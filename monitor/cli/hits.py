@@ -20,6 +20,7 @@ _UNTOLD = {
     "": "nobody to tell",
     "baseline": "not told: its feed's first poll",
     "max_age": "not told: older than its feed's max_age",
+    "dropped": "not told: an old item, republished; dropped by an operator",
 }
 _COLUMNS = (
     Column("id"),

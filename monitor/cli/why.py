@@ -167,6 +167,8 @@ def _told(hit: Row[Any], deliveries: Sequence[Row[Any]]) -> str:
         return "nobody was told: it was there when its feed was polled first"
     if hit.untold == "max_age":
         return "nobody was told: it was older than its feed's max_age"
+    if hit.untold == "dropped":
+        return "nobody was told: its feed republished old items, and an operator dropped these hits"
     if not deliveries:
         return "nobody was told: the rule had no channel that was on"
     return ", ".join(f"{row.channel}: {row.state}" for row in deliveries)
@@ -274,9 +276,12 @@ class _Show:
         if row.edited_at:
             facts.append(f"edited {self._at(row.edited_at)}")
         self._aside(", ".join(fact for fact in facts if fact))
+        feeds: set[str] = set()
         for seen in found.sightings:
             first = ", when the feed was polled first" if _in_first_poll(seen) else ""
-            self._aside(f"feed {seen.feed}: seen {self._at(seen.first_seen_at)}{first}")
+            again = ", under another guid" if seen.feed_id in feeds else ""
+            self._aside(f"feed {seen.feed}: seen {self._at(seen.first_seen_at)}{first}{again}")
+            feeds.add(seen.feed_id)
         if found.same:
             self._aside(
                 f"the newest of {len(found.same) + 1} items with this URL; the others: "
@@ -323,7 +328,8 @@ class _Show:
         tries = f"{row.attempts} {'try' if row.attempts == 1 else 'tries'}"
         at = row.sent_at or row.last_attempt_at
         last = f", last {self._at(at)}" if at else ""
-        due = f", next {self._at(row.due_at)}" if row.state == "due" else ""
+        word = {"due": "next", "held": "until"}.get(row.state)
+        due = f", {word} {self._at(row.due_at)}" if word else ""
         answer = f": {clean(row.answer)}" if row.answer else ""
         return f"{row.channel}: {row.state}, {tries}{last}{due}{answer}"
 

@@ -324,3 +324,31 @@ def test_where_nothing_is_held_release_says_so(archive: Archive) -> None:
 def test_a_feed_that_is_not_there_is_named_with_the_next_step(archive: Archive) -> None:
     done = release(archive, "word")
     assert (done.code, done.err) == (2, "no feed 'word'; all of them: wirewatch feeds\n")
+
+
+def why(archive: Archive, title: str) -> str:
+    (item_id,) = rows(archive, f"SELECT id FROM items WHERE title = '{title}'")[0]
+    return run_here(["why", item_id, "gas", "-c", str(archive.etc)]).out
+
+
+def test_why_says_until_when_a_hit_is_held_and_that_it_was_dropped(archive: Archive) -> None:
+    republish(archive)
+    told = why(archive, "Gas of old")
+    assert "  desk: held, 0 tries, until 2026-11-22 14:00:00 UTC\n" in told
+    assert told.endswith("a hit; chat: held, desk: held\n")
+    release(archive, "world", "--drop")
+    assert why(archive, "Gas of old").endswith(
+        "a hit; nobody was told: its feed republished old items, and an operator dropped these "
+        "hits\n"
+    )
+    listed = run_here(["hits", "--rule", "gas", "-c", str(archive.etc)])
+    assert "dropped" in listed.out
+
+
+def test_why_says_that_an_item_came_under_another_guid(archive: Archive) -> None:
+    one = item("a", "Gas", NOW)
+    archive.poll("world", one, now=NOW)
+    archive.poll("world", replace(one, key="g:b"), now=NOW + H)
+    told = why(archive, "Gas")
+    assert "  feed world: seen 2026-11-22 12:00:00 UTC\n" in told
+    assert "  feed world: seen 2026-11-22 13:00:00 UTC, under another guid\n" in told
