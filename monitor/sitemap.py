@@ -24,6 +24,8 @@ _NEWS = re.compile(r"https?://(?:www\.)?google\.com/schemas/sitemap-news/0\.[0-9
 _ROOTS = ("urlset", "sitemapindex")
 _WANTED = frozenset(("publication_date", "title", "keywords", "name", "language"))
 _MOST_DEPTH = 20
+_MOST_ELEMENTS = 500_000
+_MOST_PREFIXES = 20
 _MOST_TEXT = 16 * clean.TITLE_CAP
 _MOST_SITEMAPS = 50_000
 
@@ -85,13 +87,23 @@ def _read(text: str) -> tuple[_Handler, str]:
 
 def _declared(text: str) -> str:
     """The document with its undeclared prefixes declared, ``news`` as everybody means it."""
-    used = set(_PREFIX.findall(text)) - {"xml"}
+    used = _prefixes(text)
     missing = sorted(prefix for prefix in used if f"xmlns:{prefix}" not in text)
     spaces = (NEWS if prefix == "news" else f"urn:x-undeclared:{prefix}" for prefix in missing)
     tags = "".join(
         f' xmlns:{prefix}="{space}"' for prefix, space in zip(missing, spaces, strict=True)
     )
     return _ROOT_TAG.sub(lambda found: found[0] + tags, text, count=1)
+
+
+def _prefixes(text: str) -> set[str]:
+    """The prefixes of the document's elements; none when they are too many to be meant."""
+    used: set[str] = set()
+    for found in _PREFIX.finditer(text):
+        used.add(found[1])
+        if len(used) > _MOST_PREFIXES:
+            return set()
+    return used - {"xml"}
 
 
 class _RefusedError(Exception):
@@ -112,6 +124,7 @@ class _Handler:
     doctype: bool = False
     _entry: Raw = field(default_factory=dict)
     _depth: int = 0
+    _elements: int = 0
     _into: str = ""
     _into_depth: int = 0
     _pieces: list[str] = field(default_factory=list)
@@ -120,8 +133,11 @@ class _Handler:
     def start(self, name: str, _attributes: dict[str, str]) -> None:
         space, _, local = name.rpartition(" ")
         self._depth += 1
+        self._elements += 1
         if self._depth > _MOST_DEPTH:
             raise _RefusedError(f"more than {_MOST_DEPTH} levels deep")
+        if self._elements > _MOST_ELEMENTS:
+            raise _RefusedError(f"more than {_MOST_ELEMENTS:,} elements")
         if self._depth == 1:
             self.root = local
         elif self._depth == 2:

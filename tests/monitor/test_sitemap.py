@@ -113,12 +113,18 @@ def test_what_is_broken_in_the_middle_gives_what_stands_before() -> None:
 def test_entries_depth_and_texts_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """B19"""
     monkeypatch.setattr("monitor.sitemap.MOST_ENTRIES", 100)
+    monkeypatch.setattr("monitor.sitemap._MOST_ELEMENTS", 5_000)
     many = parse(HEAD + "".join(map(news, range(105))) + "</urlset>")
     assert len(many.items) == 100
     assert many.dropped == 5
     deep = parse(HEAD + news(1) + "<url>" + "<x>" * 10_000)
     assert titles(deep) == ["Story 1"]
     assert deep.bozo == "more than 20 levels deep"
+    broad = parse(HEAD + news(1) + "<url>" + "<x/>" * 6_000 + "</url></urlset>")
+    assert titles(broad) == ["Story 1"]
+    assert broad.bozo == "more than 5,000 elements"
+    strange = "".join(f"<p{number}:x/>" for number in range(100_000))  # each to be declared
+    assert titles(parse(HEAD + news(1) + f"<url>{strange}</url></urlset>")) == ["Story 1"]
     long = parse(HEAD + news(1, title="wide " * 100_000) + "</urlset>")
     assert len(long.items[0].title) <= 1_000
 
