@@ -50,7 +50,7 @@ def read(text: str, task: ParseTask, detector: Detector) -> Parsed | NotAFeed:
         return NotAFeed("a sitemap that is broken" if problem else notafeed.looks_like(text))
     if not found.entries and (found.count or not found.declares_news):
         return NotAFeed(
-            f"a sitemap of {_pages(found.count)} without Google News entries; "
+            f"a sitemap of {_pages(found)} without Google News entries; "
             "name the publisher's news sitemap, or a feed"
         )
     return _parsed(found, problem, text, task, detector)
@@ -59,7 +59,7 @@ def read(text: str, task: ParseTask, detector: Detector) -> Parsed | NotAFeed:
 def _found(text: str) -> tuple[_Handler, str]:
     """What stands in the document, and what is wrong with it; the commonest mistakes are mended."""
     found, problem = _read(text)
-    if problem and not found.doctype:
+    if problem and not found.refused:
         mended = _declared(xmltext.mended(text))
         if mended != text:
             found, remains = _read(mended)
@@ -81,6 +81,7 @@ def _read(text: str) -> tuple[_Handler, str]:
     except expat.ExpatError as error:
         return handler, f"line {error.lineno}: {expat.ErrorString(error.code)}"
     except _RefusedError as error:
+        handler.refused = True
         return handler, str(error)
     return handler, ""
 
@@ -122,6 +123,7 @@ class _Handler:
     news: int = 0  # of those that are news
     declares_news: bool = False
     doctype: bool = False
+    refused: bool = False
     _entry: Raw = field(default_factory=dict)
     _depth: int = 0
     _elements: int = 0
@@ -221,8 +223,9 @@ def _title(raw: Raw, name: str) -> str:
     return clean.visible(clean.loose(text_of(raw, name), clean.TITLE_CAP))
 
 
-def _pages(count: int) -> str:
-    return "one page" if count == 1 else f"{count:,} pages"
+def _pages(found: _Handler) -> str:
+    told = "one page" if found.count == 1 else f"{found.count:,} pages"
+    return f"at least {told}" if found.refused else told
 
 
 def _told(found: _Handler, url: str) -> str:

@@ -123,6 +123,8 @@ def test_entries_depth_and_texts_have_a_limit(monkeypatch: pytest.MonkeyPatch) -
     broad = parse(HEAD + news(1) + "<url>" + "<x/>" * 6_000 + "</url></urlset>")
     assert titles(broad) == ["Story 1"]
     assert broad.bozo == "more than 5,000 elements"
+    plain = parse(HEAD + "<url><loc>https://a.example/</loc></url>" * 3_000)
+    assert plain.looks_like.startswith("a sitemap of at least 2,499 pages without")
     strange = "".join(f"<p{number}:x/>" for number in range(100_000))  # each to be declared
     assert titles(parse(HEAD + news(1) + f"<url>{strange}</url></urlset>")) == ["Story 1"]
     long = parse(HEAD + news(1, title="wide " * 100_000) + "</urlset>")
