@@ -26,6 +26,7 @@ from alerts.text import clean, cut
 LARGEST_ANSWER = 64 * 1024
 LONGEST_READ = 3.0  # seconds for a body, of which only a refusal's first words matter
 LONGEST_PAUSE = timedelta(days=30)  # what is asked beyond that is a mistake of the service
+PAUSE_GATEWAY = timedelta(seconds=10)  # for a gateway that does not reach its service (C7)
 PAUSE_UNTOLD = timedelta(seconds=60)  # a service that asks for silence without saying how long
 
 _PERMANENT = {
@@ -191,6 +192,8 @@ def settle(reply: Reply, url: str, now: datetime) -> Receipt:
     if 400 <= status < 500 and status not in {408, 421, 423, 425}:
         meaning = _PERMANENT.get(status, "refused the alert")
         raise PermanentFailure(f"{told}: it {meaning}{said}", disables=status == 401)
+    if status in {502, 504} and retry_at is None:  # whoever stands before it cannot reach it
+        retry_at = now + PAUSE_GATEWAY
     raise TemporaryFailure(f"{told}{said}", retry_at=retry_at, blocks=retry_at is not None)
 
 

@@ -54,6 +54,11 @@ class Settings(ChannelSettings):
     token: SecretStr
     room: Annotated[str, AfterValidator(_room)]
 
+    @property
+    def destination(self) -> str:
+        """The room."""
+        return f"{self.homeserver.get_secret_value().rstrip('/')}/{self.room}"
+
 
 class Matrix:
     """Sends each alert as a notice with formatted text."""

@@ -17,6 +17,13 @@ class ChannelSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
+    @property
+    def destination(self) -> str:
+        """The address of the place alerts go, a secret: channels that share it share its limits.
+        Empty where there is none."""
+        url = getattr(self, "url", None)
+        return url.get_secret_value() if isinstance(url, SecretStr) else ""
+
 
 def _http_url(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()

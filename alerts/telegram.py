@@ -80,6 +80,12 @@ class Settings(ChannelSettings):
     topic: Annotated[str, AfterValidator(_topic)] | None = None
     api: HttpUrl = SecretStr("https://api.telegram.org")
 
+    @property
+    def destination(self) -> str:
+        """The chat; its limits are the same for every topic."""
+        api, token = self.api.get_secret_value(), self.token.get_secret_value()
+        return f"{api.rstrip('/')}/bot{token}/{self.chat}"
+
 
 class Telegram:
     """Sends each alert; when Telegram cannot read the markup, once more as plain text, and when

@@ -55,7 +55,8 @@ class RetryConfig:
 class ChannelConfig:
     """A place alerts go. ``settings`` is the channel type's own frozen model, secrets resolved.
     ``retry`` None: the Standard Webhooks schedule. ``template``: what its messages say instead of
-    ours. ``repeat``: ``each`` hit of a story is told, or only its first; None: as its type does."""
+    ours. ``repeat``: ``each`` hit of a story is told, or only its first; None: as its type does.
+    ``fallback``: the channel that tells what this one cannot."""
 
     name: str
     type: str
@@ -65,6 +66,7 @@ class ChannelConfig:
     enabled: bool = True
     template: str | None = None
     repeat: Repeat | None = None
+    fallback: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

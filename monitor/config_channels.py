@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 from urllib.parse import unquote
@@ -46,16 +46,34 @@ class Channels:
 
     def __init__(self, sections: Iterable[Section], *, whole: bool) -> None:
         names = Names("channel", {})
+        fallbacks: list[tuple[Reader, str, Node]] = []
         self.configured: dict[str, ChannelConfig] = {}
         self._whole = whole
         for reader, key, node in named(sections, names):
             channel = read_channel(reader, key, node)
             if channel:
                 self.configured[channel.name] = channel
+            fallback = _fallback_of(node)
+            if fallback:
+                fallbacks.append((reader, key.value, fallback))
         if not names.places:
             self.configured[TERMINAL] = _terminal()
             names.places[TERMINAL] = ""
         self._names = names.places
+        for reader, name, node in fallbacks:
+            self._set_fallback(reader, name, node)
+
+    def _set_fallback(self, reader: Reader, name: str, node: Node) -> None:
+        """The channel that tells what this one cannot; checked when all are known."""
+        to = reader.one(node, str)
+        if to is None:
+            return
+        self._check(reader, node, to)
+        channel = self.configured.get(name)
+        if to == name:
+            reader.wrong(node, "a channel cannot be its own fallback", "name another")
+        elif channel and to in self.configured:
+            self.configured[name] = replace(channel, fallback=to)
 
     @property
     def only(self) -> tuple[str, ...]:
@@ -84,6 +102,11 @@ class Channels:
             known = f"known are {', '.join(sorted(self._names)[:10])}"
             hint = nearest(name, self._names) or known
             reader.wrong(node, f"no channel named '{shown(name)}'", hint)
+
+
+def _fallback_of(node: Node) -> Node | None:
+    entries = node.entries if isinstance(node, Table) else ()
+    return next((value for key, value in entries if key.value == "fallback"), None)
 
 
 def _terminal() -> ChannelConfig:
@@ -140,7 +163,7 @@ def _names(model: type[BaseModel]) -> tuple[str, ...]:
 def _common(reader: Reader, entries: Entries, names: tuple[str, ...], what: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, (key, node) in entries.items():
-        if name in CHANNEL and name not in names and name != "type":
+        if name in CHANNEL and name not in names and name not in ("type", "fallback"):
             read = reader.known(key, CHANNEL, what)
             value = read(reader, node) if read else None
             if value is not None:

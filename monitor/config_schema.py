@@ -279,6 +279,11 @@ def _password(reader: Reader, node: Node) -> str | None:
     return reader.one(node, lambda text: reader.secret(node, text))
 
 
+def _as_it_is(_reader: Reader, node: Node) -> Node:
+    """A node that is read where more is known."""
+    return node
+
+
 AUTH: Keys = {"user": _secret(str), "password": _password}
 FEED_URL: Read = _secret(values.feed_url)
 FEED: Keys = {
@@ -306,7 +311,7 @@ CHANNEL: Keys = {
     "retry": _table(RETRY, "retry:"),
     "timeout": _one(values.some_time),
     "enabled": _one(values.boolean),
-    "fallback": LATER,
+    "fallback": _as_it_is,
     "repeat": _one(values.repeat),
     "throttle": LATER,
     "digest": LATER,
@@ -315,11 +320,6 @@ CHANNEL: Keys = {
     "proxy": LATER,
     "ca": LATER,
 }
-
-
-def _as_it_is(_reader: Reader, node: Node) -> Node:
-    """A node that is read where more is known."""
-    return node
 
 
 RULE: Keys = {

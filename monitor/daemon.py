@@ -29,7 +29,7 @@ from monitor.addresses import allowance
 from monitor.config import Config, load
 from monitor.config_examples import require_examples
 from monitor.database import exclusive_lock, open_engine, prepare
-from monitor.deliverer import Deliverer, Senders
+from monitor.deliverer import Deliverer, Limit, Senders
 from monitor.guard import Clients, Lookup, open_clients
 from monitor.logs import Redactor, outcome, set_up
 from monitor.notices import tell
@@ -96,7 +96,7 @@ class Engine:
             for name, channel in config.channels.items()
             if channel.enabled
         }
-        return Senders(config, channels, _pauses(config))
+        return Senders(config, channels, _limits(config))
 
     async def start(self) -> None:
         """Free what the dead had claimed and make the tables follow the configuration."""
@@ -262,15 +262,18 @@ class Engine:
         self.store.close()
 
 
-def _pauses(config: Config) -> dict[str, float]:
-    """Seconds between two messages to a chat service; none to the operator's own server."""
+def _limits(config: Config) -> dict[str, Limit]:
+    """How often each chat service wants to be asked; the operator's own server does not say.
+    Channels that lead to one place share what it allows."""
     own = allowance(config.allow_private)
-    pauses = {}
+    limits = {}
     for name, channel in config.channels.items():
+        to = channel.settings.destination
         pause = CHANNEL_TYPES[channel.type].pause
-        if pause and not own.owns(urlsplit(channel.settings.url.get_secret_value()).hostname or ""):
-            pauses[name] = pause
-    return pauses
+        if pause and own.owns(urlsplit(to).hostname or ""):
+            pause = 0.0
+        limits[name] = Limit(f"{channel.type} {to}" if to else name, pause)
+    return limits
 
 
 def _fingerprints(config: Config) -> dict[str, str]:

@@ -31,19 +31,36 @@ from monitor.writer import Refused, Writer
 
 PER_CHANNEL = 4
 _LEASE_MARGIN = timedelta(seconds=15)
+_PATIENCE = 3  # attempts that fail before a channel's fallback tells it
 _QUIET = timedelta(hours=1)  # between two events about dead letters of one channel
 
 
 @dataclass(frozen=True, slots=True)
-class Senders:
-    """What to send with: one configuration and the channels made for it, swapped as one.
+class Limit:
+    """What the place that a channel leads to allows: one send after another, ``pause`` seconds from
+    one to the next; 0: as many at once as there are places. ``destination`` names the place:
+    channels that lead to one share its pause and its requests for silence (C29)."""
 
-    ``pauses``: seconds from one send to the next, of channels whose service wants them one by one.
-    """
+    destination: str
+    pause: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Senders:
+    """What to send with: one configuration and the channels made for it, swapped as one."""
 
     config: Config
     channels: Mapping[str, Channel]
-    pauses: Mapping[str, float] = field(default_factory=dict)
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+
+    def limit(self, name: str) -> Limit:
+        """The limit of a channel."""
+        return self.limits.get(name) or Limit(name)
+
+    def beside(self, name: str) -> list[str]:
+        """The channels that lead where this one leads, itself among them."""
+        to = self.limit(name).destination
+        return [other for other in self.channels if self.limit(other).destination == to]
 
 
 class Deliverer:
@@ -70,7 +87,9 @@ class Deliverer:
         self._fraction = fraction
         self._busy: Counter[str] = Counter()
         self._claims = 0
-        self._free_at: dict[str, float] = {}  # of channels with a pause, on the monotonic clock
+        self._free_at: dict[str, float] = {}  # of places with a pause, on the monotonic clock
+        self._offered: dict[str, int] = {}  # the round in which a channel last had a place
+        self._rounds = 0
         self._running: set[asyncio.Task[None]] = set()
         self._going_on: set[asyncio.Task[int]] = set()
         self._sending: set[str] = set()  # after a leap of the clock one may be claimed again
@@ -87,19 +106,30 @@ class Deliverer:
         return not self._claims and not any(self._places().values())
 
     def _places(self) -> dict[str, int]:
-        """How many sends each channel may begin now."""
-        return {name: self._places_of(name) for name in self.senders.channels}
-
-    def _places_of(self, name: str) -> int:
-        if not self.senders.pauses.get(name):
-            return PER_CHANNEL - self._busy[name]
-        waits = self._busy[name] or time.monotonic() < self._free_at.get(name, 0.0)
-        return 0 if waits else 1
+        """How many sends each channel may begin now; of those that lead to one place where one
+        send follows another, one begins, and they take turns."""
+        places: dict[str, int] = {}
+        taken: set[str] = set()
+        for name in sorted(self.senders.channels, key=lambda one: self._offered.get(one, 0)):
+            limit = self.senders.limit(name)
+            if not limit.pause:
+                places[name] = PER_CHANNEL - self._busy[name]
+                continue
+            waits = time.monotonic() < self._free_at.get(limit.destination, 0.0)
+            busy = any(self._busy[other] for other in self.senders.beside(name))
+            if waits or busy or limit.destination in taken:
+                places[name] = 0
+                continue
+            places[name] = 1
+            taken.add(limit.destination)
+        return places
 
     async def deliver_due(self) -> int:
         """T2, and start what it claimed. How many were started."""
         senders = self.senders
         slots = self._places()
+        self._rounds += 1
+        self._offered |= {name: self._rounds for name, free in slots.items() if free}
         if self._stopping.is_set() or not any(slots.values()):
             return 0
         leases = {name: senders.config.channels[name].timeout + _LEASE_MARGIN for name in slots}
@@ -108,9 +138,7 @@ class Deliverer:
         for name, free in slots.items():
             self._busy[name] += free
         try:
-            claimed = await self._writer(
-                self._store.claim_deliveries, self._owner, self._clock(), leases, slots
-            )
+            claimed = await self._writer(self._claim, senders.config, leases, slots)
         finally:
             for name, free in slots.items():
                 self._busy[name] -= free
@@ -123,12 +151,28 @@ class Deliverer:
             self._start(delivery, senders)
         return len(new)
 
+    def _claim(
+        self, config: Config, leases: Mapping[str, timedelta], slots: Mapping[str, int]
+    ) -> list[ClaimedDelivery]:
+        """T2. What is due for a channel that is stopped goes to its fallback first."""
+        now = self._clock()
+        with self._store.transaction():
+            for name in self._store.stopped_channels() if self._falls_back(config) else ():
+                to = _fallback(config, name)
+                if to is not None:
+                    self._store.hand_over(name, to, now, f"channel '{name}' is stopped")
+            return self._store.claim_deliveries(self._owner, now, leases, slots)
+
+    def _falls_back(self, config: Config) -> bool:
+        return any(channel.fallback for channel in config.channels.values())
+
     def _start(self, delivery: ClaimedDelivery, senders: Senders) -> None:
         self._sending.add(delivery.id)
         self._busy[delivery.channel] += 1
-        if pause := senders.pauses.get(delivery.channel):
-            self._free_at[delivery.channel] = time.monotonic() + pause
-            asyncio.get_running_loop().call_later(pause, self._go_on)
+        limit = senders.limit(delivery.channel)
+        if limit.pause:
+            self._free_at[limit.destination] = time.monotonic() + limit.pause
+            asyncio.get_running_loop().call_later(limit.pause, self._go_on)
         task = asyncio.create_task(self._deliver(delivery, senders), name=f"send {delivery.id}")
         self._running.add(task)
         task.add_done_callback(lambda done: self._ended(done, delivery))
@@ -168,8 +212,9 @@ class Deliverer:
         """One delivery, from its stored alert to T3, then the next of its channel."""
         config = senders.config.channels[delivery.channel]
         try:
+            began = self._clock()
             result = await self._send(delivery, senders.channels[delivery.channel], config)
-            await self._writer.insist(_LEASE_MARGIN, self._settle, delivery, result, senders.config)
+            await self._writer.insist(_LEASE_MARGIN, self._settle, delivery, result, senders, began)
         finally:
             self._busy[delivery.channel] -= 1
         if isinstance(result, Receipt):
@@ -200,24 +245,29 @@ class Deliverer:
         self,
         delivery: ClaimedDelivery,
         result: Receipt | TemporaryFailure | PermanentFailure,
-        config: Config,
+        senders: Senders,
+        began: datetime,
     ) -> None:
         now = self._clock()
         with self._store.transaction():
+            outcome, answer = _in_words(result)
+            self._store.add_attempt(delivery.id, began, now - began, outcome, answer)
             match result:
                 case Receipt():
                     self._store.settle_sent(delivery.id, now, result.status)
                     _log("INFO", delivery, "sent", answer=result.status)
                 case TemporaryFailure():
-                    self._settle_temporary(delivery, result, config, now)
+                    self._settle_temporary(delivery, result, senders, now)
                 case PermanentFailure():
-                    self._settle_permanent(delivery, result, config, now)
+                    self._settle_permanent(delivery, result, senders.config, now)
 
     def _settle_temporary(
-        self, delivery: ClaimedDelivery, failure: TemporaryFailure, config: Config, now: datetime
+        self, delivery: ClaimedDelivery, failure: TemporaryFailure, senders: Senders, now: datetime
     ) -> None:
+        config = senders.config
         if failure.blocks and failure.retry_at is not None:
-            self._store.block_channel(delivery.channel, failure.retry_at)
+            for channel in senders.beside(delivery.channel):
+                self._store.block_channel(channel, failure.retry_at)
         at = next_attempt_at(
             delivery.attempts,
             delivery.retry_from,
@@ -229,6 +279,10 @@ class Deliverer:
         if at is None:
             reason = f"given up after {delivery.attempts} attempts: {failure.reason}"
             self._bury(delivery, reason, config, now)
+            return
+        if delivery.attempts >= _PATIENCE and self._hand_over(
+            delivery, failure.reason, config, now
+        ):
             return
         self._store.settle_retry(delivery, at, failure.reason)
         _log("WARNING", delivery, "retry", error=failure.reason, next=f"{at:%Y-%m-%dT%H:%M:%SZ}")
@@ -245,7 +299,20 @@ class Deliverer:
             tell(self._store, config, now, "channel_stopped", name, message)
         self._bury(delivery, failure.reason, config, now)
 
+    def _hand_over(
+        self, delivery: ClaimedDelivery, reason: str, config: Config, now: datetime
+    ) -> bool:
+        """Let the channel's fallback tell it. False where there is none."""
+        to = _fallback(config, delivery.channel)
+        if to is None:
+            return False
+        self._store.hand_over(delivery.channel, to, now, reason, [delivery.id])
+        _log("WARNING", delivery, "handed_over", error=reason, to=to)
+        return True
+
     def _bury(self, delivery: ClaimedDelivery, reason: str, config: Config, now: datetime) -> None:
+        if delivery.kind != "event" and self._hand_over(delivery, reason, config, now):
+            return
         if not self._store.settle_dead(delivery, reason):
             return  # another attempt has had, or will have, the last word
         _log("ERROR", delivery, "dead", error=reason)
@@ -265,6 +332,22 @@ class Deliverer:
 def _retry(config: ChannelConfig) -> Retry | None:
     own = config.retry
     return None if own is None else Retry(own.first, own.factor, own.max, own.total)
+
+
+def _in_words(result: Receipt | TemporaryFailure | PermanentFailure) -> tuple[str, str]:
+    match result:
+        case Receipt():
+            return "sent", result.status
+        case TemporaryFailure():
+            return "temporary", result.reason
+        case PermanentFailure():
+            return "permanent", result.reason
+
+
+def _fallback(config: Config, channel: str) -> str | None:
+    """The channel that tells what this one cannot, if it is able to."""
+    to = config.channels[channel].fallback if channel in config.channels else None
+    return to if to and to in config.channels and config.channels[to].enabled else None
 
 
 def _log(level: str, delivery: ClaimedDelivery, what: str, **facts: object) -> None:

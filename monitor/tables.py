@@ -219,6 +219,19 @@ class Delivery(SQLModel, table=True):
     held_by: str = _text(default="")
 
 
+class Attempt(SQLModel, table=True):
+    """One try to send a delivery, for the record: when, how long it took, what came of it."""
+
+    __tablename__ = "attempts"
+
+    delivery_id: str = _text(primary_key=True, foreign_key="deliveries.id")
+    number: int = Field(primary_key=True)
+    at: datetime = _time(index=True)
+    took_ms: int = 0
+    outcome: str = _text()
+    answer: str = _text()
+
+
 class DeliveryHit(SQLModel, table=True):
     """Which hits a delivery carries. UNIQUE(hit, channel): a hit is queued once for a channel."""
 

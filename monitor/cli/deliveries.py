@@ -1,4 +1,5 @@
-"""`wirewatch deliveries`: what was and will be sent; `deliveries retry` revives dead letters."""
+"""`wirewatch deliveries`: what was and will be sent; `deliveries show` tells of every attempt,
+`deliveries retry` revives dead letters."""
 
 from __future__ import annotations
 
@@ -28,6 +29,13 @@ _COLUMNS = (
     Column("state"),
     Column("tries", right=True),
     Column("title", below=True),
+    Column("answer", below=True),
+)
+_ATTEMPT_COLUMNS = (
+    Column("try", right=True),
+    Column("at"),
+    Column("took", right=True),
+    Column("outcome"),
     Column("answer", below=True),
 )
 _STYLE = {
@@ -72,6 +80,37 @@ def listing(
             f"or: wirewatch deliveries retry --channel {row.name}",
             err=True,
         )
+
+
+@app.command("show")
+def show_one(
+    context: typer.Context,
+    identity: Annotated[str, typer.Argument(metavar="ID", help="An id, or its beginning.")],
+    config: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """One delivery and every attempt to send it: when, how long it took, what was answered."""
+    with open_store(config or context.obj) as (_, store):
+        whole = _one(store, identity)
+        row, tried = store.delivery(whole), store.attempts(whole)
+    if as_json:
+        lines = [
+            {"at": one.at, "took_ms": one.took_ms, "outcome": one.outcome, "answer": one.answer}
+            for one in tried
+        ]
+        print_json([{**_object(row), "tried": lines}])
+        return
+    _show([row])
+    if not tried:
+        typer.echo("not tried yet", err=True)
+        return
+    typer.echo()
+    show(_ATTEMPT_COLUMNS, [_attempt(one) for one in tried])
+
+
+def _attempt(one: Row[Any]) -> tuple[str, ...]:
+    at = one.at.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return str(one.number), at, f"{one.took_ms} ms", one.outcome, one.answer
 
 
 @app.command()

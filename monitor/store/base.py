@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from monitor.schedule import NEVER
 from monitor.tables import (
+    Attempt,
     ChannelState,
     Delivery,
     DeliveryHit,
@@ -32,6 +33,7 @@ hosts = Host.__table__  # type: ignore[attr-defined] # likewise
 items = Item.__table__  # type: ignore[attr-defined] # likewise
 sightings = Sighting.__table__  # type: ignore[attr-defined] # likewise
 hits = Hit.__table__  # type: ignore[attr-defined] # likewise
+attempts = Attempt.__table__  # type: ignore[attr-defined] # likewise
 deliveries = Delivery.__table__  # type: ignore[attr-defined] # likewise
 delivery_hits = DeliveryHit.__table__  # type: ignore[attr-defined] # likewise
 channels = ChannelState.__table__  # type: ignore[attr-defined] # likewise

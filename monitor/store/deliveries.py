@@ -10,8 +10,10 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
+from monitor.ids import new_id
 from monitor.store.base import (
     Questions,
+    attempts,
     channels,
     chunks,
     deliveries,
@@ -19,6 +21,8 @@ from monitor.store.base import (
     feeds,
     hits,
 )
+
+_LONGEST_ANSWER = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +210,86 @@ class DeliveryQuestions(Questions):
             )
             for row in due
         ]
+
+    def add_attempt(
+        self, delivery_id: str, at: datetime, took: timedelta, outcome: str, answer: str
+    ) -> None:
+        """T3's line for the record (C31)."""
+        before = sa.select(sa.func.count()).where(attempts.c.delivery_id == delivery_id)
+        self._run(
+            sa.insert(attempts).values(
+                delivery_id=delivery_id,
+                number=self._run(before).scalar_one() + 1,
+                at=at,
+                took_ms=max(0, round(took.total_seconds() * 1000)),
+                outcome=outcome,
+                answer=answer[:_LONGEST_ANSWER],
+            )
+        )
+
+    def attempts(self, delivery_id: str) -> list[Row[Any]]:
+        """What was tried for a delivery, the first try first."""
+        question = sa.select(attempts).where(attempts.c.delivery_id == delivery_id)
+        with self.transaction():
+            return list(self._run(question.order_by(attempts.c.number)))
+
+    def delivery(self, delivery_id: str) -> Row[Any]:
+        """One delivery, whole."""
+        with self.transaction():
+            row: Row[Any] = self._run(
+                sa.select(deliveries).where(deliveries.c.id == delivery_id)
+            ).one()
+            return row
+
+    def hand_over(
+        self, channel: str, to: str, now: datetime, why: str, ids: Collection[str] = ()
+    ) -> int:
+        """Tell by another channel what this one cannot: these, or all that are due. Each becomes
+        a dead letter here and a new delivery there, unless its hits have been told there. Says
+        how many."""
+        question = sa.select(deliveries).where(deliveries.c.channel == channel)
+        if ids:
+            question = question.where(deliveries.c.id.in_(list(ids)))
+        else:
+            question = question.where(deliveries.c.state == "due", deliveries.c.due_at <= now)
+        rows = self._run(question).all()
+        for row in rows:
+            self._run(
+                sa.update(deliveries)
+                .where(deliveries.c.id == row.id)
+                .values(
+                    state="dead",
+                    due_at=None,
+                    claimed_by=None,
+                    answer=f"{why}; told by '{to}' instead",
+                )
+            )
+            self._tell_there(row, to, now)
+        return len(rows)
+
+    def _tell_there(self, row: Row[Any], to: str, now: datetime) -> None:
+        carried = self._run(
+            sa.select(delivery_hits.c.hit_id).where(delivery_hits.c.delivery_id == row.id)
+        ).scalars()
+        hit_ids = set(carried)
+        there = self._run(
+            sa.select(delivery_hits.c.hit_id).where(
+                delivery_hits.c.channel == to, delivery_hits.c.hit_id.in_(hit_ids)
+            )
+        ).scalars()
+        left = hit_ids - set(there)
+        if hit_ids and not left:
+            return
+        delivery = NewDelivery(
+            id=new_id(),
+            channel=to,
+            kind=row.kind,
+            alert=row.alert,
+            title=row.title,
+            rule=row.rule,
+            hit_ids=tuple(sorted(left)),
+        )
+        self.queue([delivery], now)
 
     def settle_sent(self, delivery_id: str, now: datetime, answer: str) -> None:
         """T3: the service accepted it; true whatever else happened to the row meanwhile."""
@@ -405,6 +489,12 @@ class DeliveryQuestions(Questions):
             .values(disabled=True, disabled_why=why, disabled_at=now)
         )
         return bool(found.rowcount)
+
+    def stopped_channels(self) -> list[str]:
+        """Channels that send nothing until they are mended."""
+        return list(
+            self._run(sa.select(channels.c.name).where(channels.c.disabled.is_(True))).scalars()
+        )
 
     def channels(self) -> list[Row[Any]]:
         with self.transaction():

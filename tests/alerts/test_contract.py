@@ -141,7 +141,7 @@ class ChatPlace(HttpPlace):
 class DiscordPlace(ChatPlace):
     kind = "discord"
     answers: ClassVar[dict[str, Any]] = {
-        "fail": status(502, "error code: 502"),
+        "fail": status(500, "error code: 500"),
         "refuse": status(404, '{"message": "Unknown Webhook", "code": 10015}'),
         "limit": status(429, '{"message": "slow", "retry_after": 89.2, "global": false}'),
     }
@@ -150,7 +150,7 @@ class DiscordPlace(ChatPlace):
 class TelegramPlace(ChatPlace):
     kind = "telegram"
     answers: ClassVar[dict[str, Any]] = {
-        "fail": status(502, '{"ok": false, "error_code": 502, "description": "Bad Gateway"}'),
+        "fail": status(500, '{"ok": false, "error_code": 500, "description": "Internal"}'),
         "refuse": status(
             400, '{"ok": false, "error_code": 400, "description": "Bad Request: chat not found"}'
         ),
@@ -164,7 +164,7 @@ class TelegramPlace(ChatPlace):
 class TeamsPlace(ChatPlace):
     kind = "teams"
     answers: ClassVar[dict[str, Any]] = {
-        "fail": status(502, '{"error": {"code": "BadGateway", "message": "x"}}'),
+        "fail": status(500, '{"error": {"code": "InternalError", "message": "x"}}'),
         "refuse": status(404, '{"error": {"code": "WorkflowNotFound", "message": "x"}}'),
         "limit": status(429, '{"error": {"code": "WorkflowThrottled"}}', retry_after="90"),
     }

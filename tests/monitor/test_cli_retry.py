@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
 from pathlib import Path
 
 from rigs.archive import NOW, Archive
 from rigs.command import Done, run_here
+from rigs.desk import Desk
+from rigs.origin import Origin
+from rigs.receiver import Receiver, status
 
 
 def buried(folder: Path) -> Archive:
@@ -63,3 +68,22 @@ def test_a_dead_letter_of_a_channel_that_is_not_enabled_stays(tmp_path: Path) ->
     assert done.code == 1
     assert done.err.startswith("0 due again; 1 for channel 'newsroom' stay dead letters: ")
     assert states(archive)["newsroom"] == "dead"
+
+
+def test_one_delivery_is_shown_with_every_attempt(tmp_path: Path) -> None:
+    """C31"""
+    with Origin() as origin, Receiver() as receiver:
+        desk = Desk(tmp_path, origin, receiver)
+        desk.configure("pipa")
+        receiver.script(status(500, "boom"))
+        desk.publish("a")
+        desk.now()
+        desk.pass_time(timedelta(minutes=1))
+        where = ["-c", str(tmp_path / "wirewatch.yaml")]
+        [row] = map(json.loads, run_here(["deliveries", *where, "--json"]).out.splitlines())
+        shown = run_here(["deliveries", "show", *where, row["id"][:30]]).out
+        assert "answered 500 (boom)" in shown
+        assert "temporary" in shown
+        whole = json.loads(run_here(["deliveries", "show", *where, row["id"], "--json"]).out)
+        assert [one["outcome"] for one in whole["tried"]] == ["temporary", "sent"]
+        assert run_here(["deliveries", "show", *where, "nothing"]).code == 2

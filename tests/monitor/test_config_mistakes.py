@@ -275,7 +275,11 @@ def test_a_feed_that_is_wrong(etc: Configured, feed: str, mistake: str) -> None:
             "4:63: secret: not a webhook secret; expected whsec_ and base64",
         ),
         ("{type: console, timeout: 20}", "4:31: '20' has no unit; write 20s, 20m or 20h"),
-        ("{type: console, fallback: x}", "4:22: 'fallback' is not available in this version"),
+        ("{type: console, fallback: x}", "4:32: no channel named 'x'; known are c"),
+        (
+            "{type: console, fallback: c}",
+            "4:32: a channel cannot be its own fallback; name another",
+        ),
         ("{type: console, retry: {max: 6}}", "4:35: '6' has no unit; write 6s, 6m or 6h"),
         ("{type: console, retry: {factor: 0.5}}", "4:38: '0.5' is not a number from 1"),
         ("{type: console, retry: {fro: 1d}}", "4:30: retry: has no key 'fro'; did you mean for?"),

@@ -14,7 +14,7 @@ import pytest
 from alerts import Alert, Event, PermanentFailure, Receipt, TemporaryFailure
 from monitor.config import ChannelConfig, Config, RetryConfig
 from monitor.database import open_engine, prepare
-from monitor.deliverer import PER_CHANNEL, Deliverer, Senders
+from monitor.deliverer import PER_CHANNEL, Deliverer, Limit, Senders
 from monitor.ids import new_id
 from monitor.store import NewDelivery, Store
 from monitor.writer import Writer
@@ -204,17 +204,128 @@ def test_a_service_that_wants_messages_one_by_one_gets_them_so(tmp_path: Path) -
 
     async def main() -> None:
         async with outbox(tmp_path, chat=chat, hook=hook) as box:
-            box.deliverer.senders = replace(box.deliverer.senders, pauses={"chat": 0.05})
+            box.deliverer.senders = replace(
+                box.deliverer.senders, limits={"chat": Limit("chat", 0.05)}
+            )
             began = asyncio.get_running_loop().time()
             box.queue("chat", 4)
             box.queue("hook", 4)
             await box.round()
-            assert (len(chat.sent), len(hook.sent)) == (1, 4)
+            assert len(hook.sent) == 4
+            assert len(chat.sent) < 4
             async with asyncio.timeout(10):
                 while len(chat.sent) < 4:  # noqa: ASYNC110 - the deliverer offers no event
                     await asyncio.sleep(0.005)
-            assert asyncio.get_running_loop().time() - began >= 0.15
+            assert asyncio.get_running_loop().time() - began >= 0.9
             assert chat.most_at_once == 1
+
+    run(main)
+
+
+def test_channels_that_lead_to_one_place_share_what_it_allows(tmp_path: Path) -> None:
+    """C29: one bucket a destination, not one a channel; a request for silence is for both."""
+    silence = TemporaryFailure("429", retry_at=NOW + 90 * S, blocks=True)
+    one, two, far = Scripted(Receipt("200"), silence), Scripted(), Scripted()
+
+    async def main() -> None:
+        async with outbox(tmp_path, one=one, two=two, far=far) as box:
+            shared = Limit("chat https://chat.example/x", 0.05)
+            limits = {"one": shared, "two": shared, "far": Limit("far", 0.05)}
+            box.deliverer.senders = replace(box.deliverer.senders, limits=limits)
+            for name in limits:
+                box.queue(name, 2)
+            await box.round()
+            assert len(one.sent) + len(two.sent) == 1
+            assert len(far.sent) == 1
+            for _ in range(8):
+                await asyncio.sleep(0.06)
+                await box.round()
+            assert len(one.sent) == 2  # the second asked for silence
+            told = len(two.sent)
+            await asyncio.sleep(0.06)
+            await box.round(80 * S)
+            assert len(two.sent) == told
+            for _ in range(8):
+                await asyncio.sleep(0.06)
+                await box.round(10 * S)
+            assert box.states("two") == [("sent", 1, "200")] * 2
+            assert {state for state, _, _ in box.states("one")} == {"sent"}
+
+    run(main)
+
+
+def with_fallback(box: Outbox, name: str, to: str) -> None:
+    config = box.deliverer.senders.config
+    channels = {**config.channels, name: replace(config.channels[name], fallback=to)}
+    senders = replace(box.deliverer.senders, config=replace(config, channels=channels))
+    box.deliverer.senders = senders
+
+
+def test_what_a_channel_cannot_tell_is_told_by_its_fallback(tmp_path: Path) -> None:
+    desk, spare = Scripted(PermanentFailure("404: gone")), Scripted()
+
+    async def main() -> None:
+        async with outbox(tmp_path, desk=desk, spare=spare) as box:
+            with_fallback(box, "desk", "spare")
+            box.queue("desk")
+            await box.round()
+            await box.round()
+            assert box.states("desk") == [("dead", 1, "404: gone; told by 'spare' instead")]
+            assert box.states("spare") == [("sent", 1, "200")]
+
+    run(main)
+
+
+def test_a_channel_that_keeps_failing_hands_over_after_three_attempts(tmp_path: Path) -> None:
+    desk, spare = Scripted(*[TemporaryFailure("500")] * 9), Scripted()
+
+    async def main() -> None:
+        async with outbox(tmp_path, desk=desk, spare=spare) as box:
+            with_fallback(box, "desk", "spare")
+            box.queue("desk")
+            for _ in range(4):
+                await box.round(timedelta(minutes=10))
+            assert len(desk.sent) == 3
+            assert box.states("desk") == [("dead", 3, "500; told by 'spare' instead")]
+            assert box.states("spare") == [("sent", 1, "200")]
+
+    run(main)
+
+
+def test_what_is_due_for_a_stopped_channel_goes_to_its_fallback(tmp_path: Path) -> None:
+    desk, spare = Scripted(PermanentFailure("401", disables=True)), Scripted()
+
+    async def main() -> None:
+        async with outbox(tmp_path, desk=desk, spare=spare) as box:
+            with_fallback(box, "desk", "spare")
+            box.queue("desk", 6)
+            for _ in range(3):
+                await box.round()
+            there = [state for state, _, _ in box.states("desk")]
+            assert len(spare.sent) == there.count("dead") == 6 - there.count("sent") > 0
+            box.queue("desk")
+            await box.round()
+            await box.round()
+            assert len(spare.sent) == there.count("dead") + 1
+
+    run(main)
+
+
+def test_each_attempt_leaves_a_line_for_the_record(tmp_path: Path) -> None:
+    """C31"""
+    desk = Scripted(TemporaryFailure("500"), Receipt("200"))
+
+    async def main() -> None:
+        async with outbox(tmp_path, desk=desk) as box:
+            [id_] = box.queue("desk")
+            await box.round()
+            await box.round(timedelta(minutes=1))
+            lines = box.store.attempts(id_)
+            assert [(line.number, line.outcome, line.answer) for line in lines] == [
+                (1, "temporary", "500"),
+                (2, "sent", "200"),
+            ]
+            assert lines[0].at < lines[1].at
 
     run(main)
 

@@ -1,4 +1,4 @@
-"""What waits and what belongs together: throttles' windows, stories and their items."""
+"""What waits, what belongs together, and what was tried: throttles' windows, stories, attempts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,6 +16,18 @@ def upgrade() -> None:
         sa.Column("told", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("rule", "channel"),
     )
+    op.create_table(
+        "attempts",
+        sa.Column("delivery_id", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("took_ms", sa.Integer(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["delivery_id"], ["deliveries.id"]),
+        sa.PrimaryKeyConstraint("delivery_id", "number"),
+    )
+    op.create_index("ix_attempts_at", "attempts", ["at"])
     op.create_table(
         "stories",
         sa.Column("id", sa.Text(), nullable=False),
