@@ -259,13 +259,13 @@ def test_a_feed_has_moved_when_every_redirect_was_permanent(
     assert again == NotModified(None, ServerHints(), found.moved_to)
 
 
-def test_a_sixth_redirect_is_one_too_many(origin: Origin) -> None:
+def test_a18_a_sixth_redirect_is_one_too_many(origin: Origin) -> None:
     assert failure(chain(origin, *[302] * 6)) == ("redirects", "more than 5 redirects")
     assert len(origin.requests) == 6
 
 
 @pytest.mark.parametrize("back", ["/0", "/1", "/0#again"])
-def test_a_circle_is_noticed_at_once(origin: Origin, back: str) -> None:
+def test_a18_a_circle_is_noticed_at_once(origin: Origin, back: str) -> None:
     origin.serve("/0", Reply(302, headers={"Location": "/1"}))
     origin.serve("/1", Reply(302, headers={"Location": back}))
     path = back.removesuffix("#again")

@@ -121,6 +121,20 @@ def test_a13_a_new_feed_is_polled_at_once_after_start_and_after_a_reload(site: S
     run(main)
 
 
+def test_a31_one_connection_to_a_host_carries_request_after_request(site: Site) -> None:
+    async def main() -> None:
+        site.configure("one", "two", "three")
+        for path in ("/one", "/two", "/three"):
+            site.origin.serve(path, Page(rss("a"), etag='"1"'))
+        async with site.running() as parts:
+            await site.pass_time(parts, 1 * M, every=timedelta(seconds=10))
+            assert len(site.origin.requests) == 3
+            assert site.origin.connections == 1
+            assert site.origin.most_parallel == 1
+
+    run(main)
+
+
 def test_a15_a_429_silences_the_whole_host_across_restart_and_a_clock_that_goes_back(
     site: Site,
 ) -> None:

@@ -23,7 +23,7 @@ from monitor.schedule import (
     period,
     rescheduled,
 )
-from monitor.wishes import Wishes
+from monitor.wishes import Wishes, bits, numbers, unskipped
 
 CAP = timedelta(hours=24)
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -92,6 +92,50 @@ def test_a_feed_without_validators_is_polled_at_most_hourly() -> None:
 def test_a_feeds_ttl_only_lengthens() -> None:
     assert next_poll(Rhythm(FEED, wishes=Wishes(ttl=1 * M)), Good(), NOW).why == "adaptive 25m"
     assert next_poll(Rhythm(FEED, wishes=Wishes(ttl=3 * H)), Good(), NOW).why == "ttl 3h"
+
+
+@pytest.mark.parametrize(
+    ("wishes", "hours", "why"),
+    [
+        (Wishes(skip_hours=frozenset({12, 13})), 2, "skipHours until 14:00 GMT"),
+        (Wishes(skip_hours=frozenset(range(12, 24))), 12, "skipHours until 00:00 GMT"),
+        (Wishes(skip_hours=frozenset({23})), 0, "adaptive 25m"),
+        (Wishes(skip_hours=frozenset(range(24))), 24, "skipHours, yet once a day"),
+        (Wishes(skip_days=frozenset({6})), 12, "skipDays until Mon 00:00 GMT"),
+        (Wishes(skip_days=frozenset({6, 0})), 24, "skipDays, yet once a day"),
+        (Wishes(skip_days=frozenset(range(7))), 24, "skipDays, yet once a day"),
+        (
+            Wishes(skip_days=frozenset({6}), skip_hours=frozenset({0, 1})),
+            14,
+            "skipHours until 02:00 GMT",
+        ),
+        (Wishes(ttl=6 * H, sy=12 * H), 12, "sy:update 12h"),
+        (Wishes(ttl=timedelta(days=7)), 24, "ttl 7d"),
+        (Wishes(ttl=3 * H, skip_hours=frozenset({15})), 4, "skipHours until 16:00 GMT"),
+    ],
+)
+def test_a23_what_a_document_wishes_lengthens_up_to_a_day_and_is_said(
+    wishes: Wishes, hours: int, why: str
+) -> None:
+    after = next_poll(Rhythm(FEED, wishes=wishes), Good(), NOW)
+    assert after.why == why
+    assert NOW + hours * H <= after.at <= NOW + max(hours * H, 25 * M) * 1.1 + 1 * M
+
+
+@given(
+    st.frozensets(st.integers(0, 23)),
+    st.frozensets(st.integers(0, 6)),
+    st.timedeltas(timedelta(0), timedelta(days=9)),
+)
+def test_a23_skipping_never_comes_sooner_nor_later_than_a_day(
+    hours: frozenset[int], days: frozenset[int], later: timedelta
+) -> None:
+    at = NOW + later
+    wishes = Wishes(skip_hours=hours, skip_days=days)
+    moment, why = unskipped(at, wishes, at)
+    assert at <= moment <= at + CAP
+    assert bool(why) == wishes.skips(at)
+    assert numbers(bits(hours)) == hours
 
 
 def test_failures_back_off_to_a_day() -> None:

@@ -1,0 +1,138 @@
+"""Whose turn it is: claims, hosts, restarts. A number such as A12 names a requirement."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from rigs.feedbook import NOT_MODIFIED, START, Feedbook, window
+
+from monitor.fetch import FetchFailed, ServerHints
+from monitor.item import FeedHints
+from monitor.poller import LEASE
+from monitor.store import ConfiguredFeed
+
+S = timedelta(seconds=1)
+M = timedelta(minutes=1)
+H = timedelta(hours=1)
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[Feedbook]:
+    with Feedbook(tmp_path) as book:
+        yield book
+
+
+def crowd(book: Feedbook, feeds: int, hosts: int) -> None:
+    """So many new feeds on so many hosts, in order of their hosts."""
+    book.store.sync_feeds(
+        [
+            ConfiguredFeed(
+                f"f{n}",
+                f"https://{n * hosts // feeds}.example/{n}",
+                f"{n * hosts // feeds}.example",
+            )
+            for n in range(feeds)
+        ],
+        book.now,
+    )
+
+
+def test_a13_of_a_thousand_due_feeds_on_ten_hosts_each_host_has_one_at_a_time(
+    book: Feedbook,
+) -> None:
+    crowd(book, 1000, 10)
+    for _ in range(3):
+        first = book.store.claim_feeds("me", book.now, LEASE, 64, S)
+        assert Counter(row.host for row in first) == {f"{n}.example": 1 for n in range(10)}
+        assert book.store.claim_feeds("me", book.now, LEASE, 64, S) == []
+        book.store.release_hosts({row.host: book.now + S for row in first})
+        assert book.store.claim_feeds("me", book.now, LEASE, 64, S) == []
+        book.now += S
+    assert len({row.id for row in first}) == 10
+
+
+def test_a13_the_longest_due_come_first_and_no_more_than_wanted(book: Feedbook) -> None:
+    crowd(book, 300, 300)
+    book.now += 1 * M
+    claimed = []
+    while rows := book.store.claim_feeds("me", book.now, LEASE, 64, S):
+        assert len(rows) <= 64
+        claimed += [row.id for row in rows]
+    assert len(claimed) == len(set(claimed)) == 300
+
+
+def test_a12_fifty_restarts_ask_for_nothing_that_is_not_due(book: Feedbook) -> None:
+    book.poll(window("a"), hints=ServerHints(2 * H))
+    due = book.row().next_poll_at
+    for _ in range(50):
+        book.now += 2 * M
+        book.store.release_claims(book.now, S)
+        book.store.follow_clock_back(book.now, LEASE)
+        book.reload({"one": ""})
+        assert book.store.claim_feeds("me", book.now, LEASE, 64, S) == []
+    assert book.row().next_poll_at == due
+
+
+def test_a12_a_back_off_outlives_a_restart_and_a_reload(book: Feedbook) -> None:
+    for _ in range(5):
+        book.now = max(book.now, book.row().next_poll_at)
+        book.poll(FetchFailed("refused", "nobody answers"))
+    due = book.row().next_poll_at
+    assert due - book.now >= 4 * H
+    book.reload({"one": "every: 1m"})
+    book.store.release_claims(book.now, S)
+    assert book.row().next_poll_at == due
+
+
+def test_a11_a_poll_that_did_not_end_is_repeated_after_the_pause_it_had_before(
+    book: Feedbook,
+) -> None:
+    book.poll(window("a", hints=FeedHints(ttl=3 * H)))
+    book.now = book.row().next_poll_at
+    (row,) = book.store.claim_feeds("me", book.now, LEASE, 64, S)
+    after = book.row()
+    assert after.next_poll_why == "the last poll did not end"
+    assert after.next_poll_at - book.now >= 3 * H
+    assert row.next_poll_why == "ttl 3h"  # as it was, for those who undo the claim
+    book.store.unclaim_feeds([row], book.now)
+    assert book.row().next_poll_at == book.now
+
+
+def test_a11_a_changed_interval_keeps_the_distance_the_document_wishes(book: Feedbook) -> None:
+    book.poll(window("a", hints=FeedHints(ttl=3 * H)))
+    book.reload({"one": "every: 10m"})
+    assert book.row().next_poll_at == START + 10 * M
+    book.reload({"one": ""})
+    row = book.row()
+    assert (row.next_poll_at, row.next_poll_why) == (START + 3 * H, "every was changed")
+
+
+def test_a24_a_feed_is_asked_more_often_only_down_to_five_minutes_and_less_up_to_an_hour(
+    book: Feedbook,
+) -> None:
+    pauses = []
+    for number in range(40):
+        guids = [f"{number // 3}-{n}" for n in range(10)] if number < 20 else ["same"] * 1
+        book.now = book.row().next_poll_at
+        book.poll(window(*guids) if number < 21 else NOT_MODIFIED)
+        pauses.append(book.row().next_poll_at - book.now)
+    assert min(pauses) >= 5 * M
+    assert max(pauses) <= 66 * M
+    assert pauses[-1] >= 60 * M
+
+
+def test_a10_a_feed_without_validators_is_asked_hourly_at_most_unless_every_says_otherwise(
+    tmp_path: Path,
+) -> None:
+    with Feedbook(tmp_path, {"one": "", "two": "every: 10m"}) as book:
+        for name in ("one", "two"):
+            book.poll(window("a", "b"), name, validators=None)
+        one, two = book.row("one"), book.row("two")
+        assert one.next_poll_why == "no validators, 1h"
+        assert one.next_poll_at >= book.now + 1 * H
+        assert two.next_poll_why == "every 10m"
+        assert book.now + 10 * M <= two.next_poll_at <= book.now + 11 * M
