@@ -269,6 +269,19 @@ def test_a_rule_is_found_by_what_is_rarest_in_it() -> None:
     assert segment._row[max(facts)]
 
 
+def test_a_word_that_leads_to_hundreds_of_rules_leads_to_the_right_ones() -> None:
+    texts = {f"with{n}": f"gasification AND w{n}" for n in range(100)}
+    texts |= {f"without{n}": f"gasification NOT w{n}" for n in range(100)}
+    texts |= {f"both{n}": f"gasification AND w{n} AND w{n + 1} NOT w{n + 2}" for n in range(50)}
+    texts |= {f"alone{n}": "gasification" for n in range(50)}
+    rules = compile_rules(texts)
+    (segment,) = rules._matcher.segments
+    assert segment._many
+    for content in ("gasification", "gasification w7", "w7 w8", "w7 w8 gasification w98 w99"):
+        document = Document("", content=content)
+        assert _names(rules, document) == _names_judged(texts, document)
+
+
 def test_inflected_forms_of_one_word_need_no_oracle() -> None:
     rules = compile_rules({"r": "~pipeline", "t": "title:~pipeline", "a": "author:~pipeline"})
     (segment,) = rules._matcher.segments
