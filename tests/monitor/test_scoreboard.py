@@ -59,7 +59,7 @@ def test_a_poll_that_was_killed_is_not_repeated_in_hours_that_the_feed_skips(
 
     async def scenario() -> None:
         async with world.engine() as parts:
-            await world.live(parts, timedelta(hours=10, minutes=50))
+            await world.live(parts, timedelta(hours=11))
             await world.kill(parts)
         async with world.engine() as parts:
             await world.live(parts, timedelta(hours=8))
