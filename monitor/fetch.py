@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -114,6 +114,7 @@ class FetchFailed:
 
 
 FetchResult = Fetched | NotModified | FetchFailed
+Turn = Callable[[str], Awaitable[None]]
 
 
 MAX_REDIRECTS = 5
@@ -138,14 +139,16 @@ async def fetch(
     now: datetime,
     timeout: timedelta = TIMEOUT,  # noqa: ASYNC109 - one deadline over all hops is the promise
     max_body: int = MAX_BODY,
+    turn: Turn | None = None,
 ) -> FetchResult:
     """Ask once, following redirects, and say what came back; never raises for what servers do.
 
     One deadline bounds everything: names, connections, hops and bodies. ``max_body`` bounds the
-    decompressed body. ``now`` is when the request starts, aware UTC.
+    decompressed body. ``now`` is when the request starts, aware UTC. ``turn`` waits until a host
+    may be asked, before every request.
     """
     seconds = timeout.total_seconds()
-    journey = _Journey(client, request, _Clock(now), max_body)
+    journey = _Journey(client, request, _Clock(now), max_body, turn)
     try:
         async with asyncio.timeout(seconds):
             return await journey.result()
@@ -183,12 +186,18 @@ class _Journey:
     told what."""
 
     def __init__(
-        self, client: FeedClient, request: FetchRequest, clock: _Clock, max_body: int
+        self,
+        client: FeedClient,
+        request: FetchRequest,
+        clock: _Clock,
+        max_body: int,
+        turn: Turn | None,
     ) -> None:
         self._client = client
         self._request = request
         self._clock = clock
         self._max_body = max_body
+        self._turn = turn
         self._at_home = True  # every hop so far stayed within the configured origin
         self._answered_at: datetime | None = None
         self._permanent = True  # every redirect so far was permanent
@@ -198,6 +207,8 @@ class _Journey:
         url = self._first()
         while True:
             self._visit(url)
+            if self._turn is not None:
+                await self._turn(url.host)
             response = await self._asked(url)
             self._answered_at = self._clock.now()
             try:

@@ -39,6 +39,7 @@ from monitor.parse import Parsed, ParseResult, ParserPool, ParseTask
 from monitor.recorder import Recorder, crashed
 from monitor.settle import Poll, Unchanged, asked_host
 from monitor.store import ConfiguredFeed, Store
+from monitor.turns import Turns, Way
 from monitor.urls import host_of, normalised
 from monitor.writer import Refused, Writer
 
@@ -125,6 +126,7 @@ class Poller:
         self._clock = clock
         self._wake = wake
         self._recorder = Recorder(store, writer, clock, lambda: self.watch)
+        self._turns = Turns()
         self._places = _places()
         self._more_is_due = False
         self._refilling: asyncio.Task[None] | None = None
@@ -235,7 +237,8 @@ class Poller:
         began = self._clock()
         probe = _is_probe(row, began)
         request = _request(row, feeds[0], unconditional=probe)
-        answer = await fetch(watch.clients.feeds, request, now=began)
+        async with Way(self._turns) as way:
+            answer = await fetch(watch.clients.feeds, request, now=began, turn=way.to)
         poll = Poll(
             row,
             feeds,
@@ -321,7 +324,9 @@ class Poller:
         host = asked_host(url, None, poll.row.host)
         await asyncio.sleep(watch.pause(host).total_seconds())
         request = FetchRequest(poll.row.url, headers=feed.headers, auth=feed.auth, start=url)
-        answer = await fetch(watch.clients.feeds, request, now=self._clock())
+        async with Way(self._turns) as way:
+            now = self._clock()
+            answer = await fetch(watch.clients.feeds, request, now=now, turn=way.to)
         if isinstance(answer, FetchFailed) and answer.kind == "rate_limited" and answer.retry_at:
             await self._writer(self._store.block_host, host, answer.retry_at)
         if not isinstance(answer, Fetched):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from rigs.origin import Origin, Page, Reply, Request
 
 from monitor.config import load
 from monitor.daemon import Engine, engine
+from monitor.guard import FeedClient
 from monitor.logs import Redactor
 
 M = timedelta(minutes=1)
@@ -119,6 +121,42 @@ def test_a13_a_new_feed_is_polled_at_once_after_start_and_after_a_reload(site: S
             assert len(site.asked("/one")) == 1
 
     run(main)
+
+
+def test_a13_feeds_of_many_hosts_that_redirect_to_one_are_asked_there_one_by_one(
+    tmp_path: Path,
+) -> None:
+    addresses = [f"127.0.3.{n}" for n in range(1, 7)]
+    with Origin(*addresses) as origin:
+        site = Site(origin, tmp_path)
+        target = origin.url("/real", host=addresses[0])
+        site.origin.serve("/real", lambda _: Reply(body=rss("a"), delay=0.05))
+        feeds = "".join(
+            f"  f{n}: {origin.url('/go', host=address)}\n" for n, address in enumerate(addresses)
+        )
+        (tmp_path / "wirewatch.yaml").write_text(
+            f"contact: desk@example.org\nallow_private: [127.0.3.0/24]\nchannels: {{}}\n"
+            f"feeds:\n{feeds}rules: {{items: item}}\n"
+        )
+        site.origin.serve("/go", Reply(302, headers={"Location": target}))
+
+        async def main() -> None:
+            async with engine(load(tmp_path), Redactor(), site.clock) as parts:
+                parts.poller.watch = replace(
+                    parts.poller.watch,
+                    clients=replace(parts.poller.watch.clients, feeds=both(parts)),
+                )
+                await work(parts)
+                assert len(site.asked("/real")) == 6
+                assert origin.most_parallel == 1
+
+        run(main)
+
+
+def both(parts: Engine) -> FeedClient:
+    """A client that may follow redirects to where no redirect may lead: loopback."""
+    client = parts.poller.watch.clients.feeds.configured
+    return FeedClient(client, client)
 
 
 def test_a31_one_connection_to_a_host_carries_request_after_request(site: Site) -> None:

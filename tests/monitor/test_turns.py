@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,6 +15,7 @@ from monitor.fetch import FetchFailed, ServerHints
 from monitor.item import FeedHints
 from monitor.poller import LEASE
 from monitor.store import ConfiguredFeed
+from monitor.turns import Turns, Way
 
 S = timedelta(seconds=1)
 M = timedelta(minutes=1)
@@ -24,6 +26,45 @@ H = timedelta(hours=1)
 def book(tmp_path: Path) -> Iterator[Feedbook]:
     with Feedbook(tmp_path) as book:
         yield book
+
+
+def test_a13_where_redirects_lead_one_is_asked_at_a_time_and_nobody_waits_for_ever() -> None:
+    turns = Turns()
+    busy: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+
+    async def poll(*hosts: str) -> None:
+        async with Way(turns) as way:
+            for host in hosts:
+                await way.to(host)
+                busy[host] += 1
+                most[host] = max(most[host], busy[host])
+                await asyncio.sleep(0.001)
+                busy[host] -= 1
+
+    async def main() -> None:
+        there = [poll("a", "b") for _ in range(10)]
+        back = [poll("b", "a") for _ in range(10)]
+        stays = [poll("a", "a") for _ in range(10)]
+        await asyncio.wait_for(asyncio.gather(*there, *back, *stays), 10)
+
+    asyncio.run(main())
+    assert most == {"a": 1, "b": 1}
+    assert len(turns) == 0
+
+
+def test_a_poll_that_is_cancelled_while_it_waits_leaves_no_trace() -> None:
+    async def main() -> None:
+        turns = Turns()
+        async with Way(turns) as first, Way(turns) as second:
+            await first.to("a")
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(second.to("a"), 0.01)
+            await second.to("b")
+            assert len(turns) == 2
+        assert len(turns) == 0
+
+    asyncio.run(main())
 
 
 def crowd(book: Feedbook, feeds: int, hosts: int) -> None:
