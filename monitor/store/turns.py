@@ -169,6 +169,14 @@ def _again_at(row: Row[Any], now: datetime) -> datetime:
     return unskipped(at, wishes, now)[0]
 
 
+def _again(row: Row[Any], now: datetime) -> datetime:
+    """When to ask once more if nothing comes of this poll."""
+    at = now + _as_before(row)
+    if row.every_s is not None or not (row.skip_hours or row.skip_days):
+        return at
+    return unskipped(at, remembered(None, None, row.skip_hours, row.skip_days), now)[0]
+
+
 def _as_before(row: Row[Any]) -> timedelta:
     """The pause before this poll, which whatever decided it may ask for again; at least the
     interval, at most a day."""

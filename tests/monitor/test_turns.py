@@ -143,6 +143,13 @@ def test_a11_a_poll_that_did_not_end_is_repeated_after_the_pause_it_had_before(
     assert book.row().next_poll_at == book.now
 
 
+def test_a23_a_poll_that_did_not_end_is_not_repeated_in_an_hour_to_skip(book: Feedbook) -> None:
+    book.poll(window("a", hints=FeedHints(skip_hours=frozenset({13, 14}))))
+    book.now = START + 50 * M
+    book.store.claim_feeds("me", book.now, LEASE, 64, S)
+    assert book.row().next_poll_at == START + 3 * H
+
+
 def test_a11_a_changed_interval_keeps_the_distance_the_document_wishes(book: Feedbook) -> None:
     book.poll(window("a", hints=FeedHints(ttl=3 * H)))
     book.reload({"one": "every: 10m"})
