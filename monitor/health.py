@@ -24,6 +24,8 @@ MANY = 6
 """So many feeds in trouble at once are told of once."""
 
 GAP_SHOWN = DAY
+GAP_TOLD_AGAIN = 3 * DAY
+"""So long a feed must have been without a gap before one is told of again."""
 _FORBIDDING = frozenset(
     {
         HTTPStatus.UNAUTHORIZED,
@@ -149,27 +151,24 @@ def gap_in(items: Sequence[Item], last_good: datetime, now: datetime) -> Gap | N
     if dates[0] <= last_good:
         return None
     spacing = (dates[-1] - dates[0]) / (len(dates) - 1)
-    missing = round((dates[0] - last_good) / spacing) if spacing else None
+    missing = max(0, round((dates[0] - last_good) / spacing - 0.5)) if spacing else None
     return Gap(last_good, dates[0], missing)
 
 
-def gap_told(name: str, gap: Gap, window: int, *, every: bool, validators: bool) -> str:
-    """The sentence for people, with what to do."""
+def gap_told(name: str, gap: Gap, window: int, *, why: str) -> str:
+    """The sentence for people, with what to do; ``why`` it is polled next when it is."""
     span = f"{_minute(gap.since)} and {_minute(gap.until)} UTC"
     known = f"none of its {window} items is known" if window > 1 else "its one item is not known"
-    match gap.missing:
-        case None:
-            missing = "how many are missing is not known"
-        case 0:
-            missing = "perhaps none is missing"
-        case count:
-            missing = f"about {count} may be missing"
-    if every:
-        step = "poll it more often: shorten its every"
-    elif not validators:
-        step = "it offers no validators and is polled at most hourly; every: polls it more often"
-    else:
+    missing = "how many are missing is not known"
+    if gap.missing is not None:
+        missing = f"about {gap.missing} may be missing"
+    step = f"it cannot be polled earlier: {why}"
+    if why.startswith("adaptive"):
         step = "it is polled more often now"
+    elif why.startswith("every"):
+        step = "poll it more often: shorten its every"
+    elif why.startswith("no validators"):
+        step = "it offers no validators and is polled at most hourly; every: polls it more often"
     return f"feed '{name}' has a gap between {span}: {known}, {missing}; {step}"
 
 

@@ -129,12 +129,15 @@ def after_items(
     told = []
     if gap is not None:
         values["gap_at"] = now
-        told += _gap_notices(poll, gap, len(parsed.items), now)
     if lies and not poll.row.validators_lie:
         told.append(Notice("validators_lie", _lies_told(poll.name)))
     if new and poll.row.told_stale_at is not None:
         told.append(Notice("feed_recovered", f"feed '{poll.name}' brings news again"))
     after = next_poll(_rhythm(poll, now, wishes, lies=lies), good, _since(poll, now))
+    if gap is not None and _is_worth_telling(gap, poll, now):
+        told.append(
+            Notice("gap", health.gap_told(poll.name, gap, len(parsed.items), why=after.why))
+        )
     note = PollNote(_began(poll, now), poll.status, "ok", len(parsed.items), len(new))
     return _settled(poll, after, note, values, tuple(told), now)
 
@@ -348,19 +351,11 @@ def _gap(poll: Poll, parsed: Parsed, new: int, now: datetime) -> health.Gap | No
     return health.gap_in(parsed.items, row.last_good_at, now)
 
 
-def _gap_notices(poll: Poll, gap: health.Gap, window: int, now: datetime) -> list[Notice]:
-    """One a day: a feed that is always too fast for us would tell of nothing else."""
-    told = poll.row.gap_at
-    if told is not None and now - told < health.GAP_SHOWN:
-        return []
-    message = health.gap_told(
-        poll.name,
-        gap,
-        window,
-        every=any(feed.every for feed in poll.feeds),
-        validators=poll.validators is not None,
-    )
-    return [Notice("gap", message)]
+def _is_worth_telling(gap: health.Gap, poll: Poll, now: datetime) -> bool:
+    """Not when hardly anything can be missing, nor again while one gap follows the other: a feed
+    that is always too fast for us would tell of nothing else."""
+    last = poll.row.gap_at
+    return gap.missing != 0 and (last is None or now - last >= health.GAP_TOLD_AGAIN)
 
 
 def _moves_kept(poll: Poll, now: datetime) -> tuple[dict[str, Any], list[Notice]]:

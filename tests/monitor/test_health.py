@@ -23,7 +23,7 @@ from monitor.health import (
     silence_allowed,
     state_of_failed,
 )
-from monitor.item import FeedHints, NotAFeed, ParseFailed
+from monitor.item import FeedHints, NotAFeed, Parsed, ParseFailed
 from monitor.recent import PollNote, last_window, noted, notes
 from monitor.schedule import NEVER
 from monitor.settle import Answer, Unchanged
@@ -312,7 +312,9 @@ def test_a_feed_is_probed_once_a_day_when_it_is_silent_for_far_longer_than_its_r
     assert not is_probe_due(START, unchanged_since=None, probed_at=None, rhythm=1 * H)
 
 
-def test_a28_a_window_without_a_known_item_is_a_gap_told_once_a_day(book: Feedbook) -> None:
+def test_a28_a_window_without_a_known_item_is_a_gap_told_once_while_gaps_go_on(
+    book: Feedbook,
+) -> None:
     book.poll(window("a", "b"))
     book.polls([window("c", "d")], 3 * H)
     row = book.row()
@@ -347,15 +349,29 @@ def test_a28_dates_tell_how_many_may_be_missing() -> None:
     items = [item(str(n), START - n * 10 * M) for n in range(6)]
     gap = gap_in(items, last, START)
     assert gap is not None
-    assert (gap.since, gap.until, gap.missing) == (last, START - 50 * M, 13)
-    assert gap_told("one", gap, 6, every=True, validators=True) == (
+    assert (gap.since, gap.until, gap.missing) == (last, START - 50 * M, 12)
+    assert gap_told("one", gap, 6, why="every 1h") == (
         "feed 'one' has a gap between 2026-11-22 09:00 and 2026-11-22 11:10 UTC: none of its 6 "
-        "items is known, about 13 may be missing; poll it more often: shorten its every"
+        "items is known, about 12 may be missing; poll it more often: shorten its every"
     )
-    assert gap_told("one", gap, 6, every=False, validators=False).endswith(
+    assert gap_told("one", gap, 6, why="no validators, 1h").endswith(
         "; it offers no validators and is polled at most hourly; every: polls it more often"
     )
+    assert gap_told("one", gap, 6, why="max-age 86400").endswith(
+        "; it cannot be polled earlier: max-age 86400"
+    )
     assert gap_in(items, START - 50 * M, START) is None  # the window reaches back far enough
+
+
+def test_a28_a_window_that_begins_where_the_last_one_ended_misses_nothing(book: Feedbook) -> None:
+    def day(first: int) -> Parsed:
+        dated = tuple(item(f"a{n}", START + n * 4 * H) for n in range(first, first + 6))
+        return Parsed("rss20", "One", dated)
+
+    book.poll(day(-5))
+    book.polls([day(1), day(7)], 24 * H)
+    assert book.row().state == "gap"
+    assert book.told() == []
 
 
 def test_a28_gaps_of_documents_without_dates_or_with_one_item() -> None:
@@ -365,7 +381,7 @@ def test_a28_gaps_of_documents_without_dates_or_with_one_item() -> None:
     single = gap_in([item("a", START - 10 * M)], START - 1 * H, START)
     assert single is not None
     assert (single.until, single.missing) == (START - 10 * M, None)
-    assert "its one item is not known" in gap_told("x", single, 1, every=False, validators=True)
+    assert "its one item is not known" in gap_told("x", single, 1, why="adaptive 5m")
 
 
 def test_trouble_is_told_after_a_day_and_its_end_once(book: Feedbook) -> None:
