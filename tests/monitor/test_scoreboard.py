@@ -25,6 +25,7 @@ from rigs.simulation import Meddle, World, count_items, only, run
 from monitor import hints
 from monitor.daemon import Engine
 from monitor.item import Parsed
+from monitor.turns import Turns
 
 DAYS = float(os.environ.get("WIREWATCH_DAYS", "1"))
 
@@ -156,6 +157,18 @@ def test_the_board_sees_that_nobody_minds_the_host(tmp_path: Path) -> None:
         parts.store.claim_feeds = claimed  # type: ignore[assignment,method-assign] # the fault
 
     board = spoilt(tmp_path, "shared-0", "shared-1", "shared-2", sabotage=careless)
+    assert "rushed" in {column for bad in board.bad.values() for column in bad}
+
+
+def test_the_board_sees_that_redirects_lead_to_a_host_that_is_being_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def at_once(*_: object) -> None:
+        """Nobody waits for a turn."""
+
+    monkeypatch.setattr(Turns, "take", at_once)
+    monkeypatch.setattr(Turns, "give_back", lambda *_: None)
+    board = spoilt(tmp_path, "crossing", "shared-0", hours=30)
     assert "parallel" in {column for bad in board.bad.values() for column in bad}
 
 

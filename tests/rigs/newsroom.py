@@ -121,7 +121,7 @@ channels:
   chat: {{type: slack, url: "{self.chat.url}", {common}}}
   desk: {{type: mail, to: desk@example.org, from: wirewatch@example.org,
          smtp: "smtp://127.0.0.1:{self.mailbox.port}", {common}}}
-defaults: {{send: [{", ".join(CHANNELS)}]}}
+defaults: {{send: [{", ".join(CHANNELS)}], repeat: each}}
 rules:
 {rules}
 {self._more}

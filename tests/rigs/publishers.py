@@ -460,6 +460,7 @@ def _movers() -> list[Site]:
         return lambda ask: Reply(status, b"", {"Location": targets[ask.count % len(targets)]})
 
     moved, lent, mirrored, captive = News("moved"), News("lent"), News("mirrored"), News("captive")
+    crossing = News("crossing")
     mirrors = (_home("mirror-one"), _home("mirror-two"))
     login = "https://login.example/?next=feed"
     page = Reply(200, _HTML, {"Content-Type": "text/html", "ETag": '"login"', "Set-Cookie": "a=b"})
@@ -476,6 +477,14 @@ def _movers() -> list[Site]:
             "lent",
             lent,
             {_home("lent"): to(307, _home("lent-to")), _home("lent-to"): Feed(lent, strong)},
+        ),
+        Site(  # to where others are asked too
+            "crossing",
+            crossing,
+            {
+                _home("crossing"): to(307, "https://shared.example/crossing.xml"),
+                "https://shared.example/crossing.xml": _delayed(Feed(crossing, strong), 2),
+            },
         ),
         Site(
             "mirrored",

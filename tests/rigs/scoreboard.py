@@ -89,6 +89,7 @@ class Row:
 class _Host:
     open: int = 0
     ended: datetime = START - DAY
+    hop: bool = False
 
 
 class Scoreboard:
@@ -131,8 +132,9 @@ class Scoreboard:
     def _mind_host(self, row: Row, ask: Ask, *, hop: bool) -> None:
         host = self._hosts.setdefault(urlsplit(ask.url).hostname or "", _Host())
         row.count["parallel"] += host.open > 0
-        row.count["rushed"] += not hop and not host.open and ask.at - host.ended < self._pause
-        host.open += 1
+        hops = hop or host.hop
+        row.count["rushed"] += not hops and not host.open and ask.at - host.ended < self._pause
+        host.open, host.hop = host.open + 1, hop
 
     def _mind_time(self, row: Row, ask: Ask) -> None:
         at = ask.at

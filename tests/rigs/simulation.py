@@ -43,6 +43,7 @@ GRAIN = 5 * MINUTE
 """Due polls are looked for this often, when nothing is under way."""
 
 SLACK = 20 * MINUTE
+_CALM = 100  # rounds of the loop: more than any poll needs to get on
 _NEXT_TURN = sa.text(
     "SELECT min(max(f.next_poll_at, coalesce(f.claimed_until, ''), coalesce(h.free_at, ''),"
     " coalesce(h.blocked_until, ''))) FROM feeds f LEFT JOIN hosts h ON h.host = f.host"
@@ -201,9 +202,15 @@ class _Engine(Engine):
         await self.deliverer.stop(timedelta())
 
     async def settle(self) -> None:
-        """Until whatever can end has ended."""
+        """Until whatever can end has ended. A poll may wait for its turn at a host that has not
+        answered another yet."""
+        calm = 0
         for _ in range(100_000):
-            if self.poller.running <= self._network.waiting and not self._busy:
+            waiting = self._network.waiting
+            if self.poller.running <= waiting and not self._busy:
+                return
+            calm = calm + 1 if waiting else 0
+            if calm > _CALM:
                 return
             await asyncio.sleep(0)
         raise AssertionError("the engine does not come to rest")
