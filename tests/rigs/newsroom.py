@@ -6,7 +6,7 @@
         news.check()
 
 Each feed lives at a loopback address of its own, so that they are polled side by side. The rules
-are `RULES`; every rule is told on every channel.
+are `RULES`; every rule is told on every channel, each hit by itself: stories would hold them.
 """
 
 from __future__ import annotations
