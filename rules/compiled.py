@@ -420,7 +420,8 @@ def _leaf(leaf: Leaf, fields: tuple[str, ...], facts: Facts) -> int | Tree:
         return facts.value(fields[0], leaf) if isinstance(leaf, Whole | Pattern) else _NEVER
     if isinstance(leaf, Phrase) and len(leaf.words) == 1 and not leaf.head and not leaf.tail:
         word = leaf.words[0]  # most terms are one plain word
-        if word.compare == "normal" and not word.accents and not _is_spaceless(word):
+        plain = word.compare == "normal" and not word.accents and not _is_spaceless(word)
+        if plain and not _prolongs(word):
             return facts.literal(_bordered(word, facts), fields, _word_often(word))
     term = Term(leaf, fields)
     match leaf:
@@ -447,7 +448,13 @@ def _bordered(word: Word, facts: Facts) -> bytes:
         return b" %b " % data
     if how == "begins":
         return b" %b" % data
-    return b"%b " % data if how == "ends" else data
+    return b"%b " % data if how == "ends" and not _prolongs(word) else data
+
+
+def _prolongs(word: Word) -> bool:
+    """Does it only prolong a vowel? Then it may end a word of Hiragana, which has none of the
+    spaces around that other words have."""
+    return word.how == "ends" and not word.normal.strip("ー")
 
 
 def _all_there(there: Iterable[Word], fields: tuple[str, ...], facts: Facts) -> tuple[Clause, ...]:
@@ -489,7 +496,7 @@ def _literal(phrase: Phrase, facts: Facts) -> bytes | None:
         return None
     last = len(phrase.words) - 1
     for index, word in enumerate(phrase.words):
-        if word.compare != "normal":
+        if word.compare != "normal" or _prolongs(word):
             return None
         if word.how != "is" and (spaceless[0] or not _is_bound(word, index, last)):
             return None

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.news import RuleMaker, material
-from rules import Document, RuleSet, compile_rules
+from rules import Document, RuleSet, compile_rules, evaluate
 from rules.expression import Reading, holds, spans
 from rules.groups import read_groups
 from rules.matcher import Item
@@ -407,3 +407,13 @@ def test_the_news_match_as_the_oracle_says(corpora: Path) -> None:
     for row in rows[::12]:
         document = Document(row["title"], content=row["text"], lang=row["lang"])
         assert _names(rules, document) == _names_judged(texts, document)
+
+
+def test_a_sign_that_prolongs_a_vowel_ends_words_of_hiragana_too() -> None:
+    """Such words stand side by side, without the space that ends others."""
+    document = Document("ぷーちん")
+    for expression in ("*ー", '"*ーち"', '"ぷ* *ー"', "*ー NOT ちん"):
+        expected = evaluate(expression, document) is not None
+        found = compile_rules({"a": expression}).match(document)
+        assert bool(found) == expected, expression
+    assert compile_rules({"a": "*ー"}).match(document)
