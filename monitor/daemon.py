@@ -380,7 +380,8 @@ class Daemon:
         self._arm()
         self._scheduler.start()
         config = self._parts.config
-        outcome("INFO", "ready", feeds=len(config.feeds), rules=len(config.rules))
+        _log_loaded("ready", config)
+        memory.set_aside()
         systemd.notify("READY=1", await self._status())
         watch = asyncio.create_task(self._watch(), name="watch")
         await self._stop.wait()
@@ -489,7 +490,8 @@ class Daemon:
         await asyncio.to_thread(require_examples, config)
         await self._parts.swap(config)
         self._reload_problem = ""
-        outcome("INFO", "reload", feeds=len(config.feeds), rules=len(config.rules))
+        memory.set_aside()
+        _log_loaded("reload", config)
 
     async def _refused(self, errors: RuleErrors) -> None:
         first = errors.mistakes[0].headline
@@ -509,6 +511,13 @@ class Daemon:
             str(self._path),
             message,
         )
+
+
+def _log_loaded(event: str, config: Config) -> None:
+    """``every_item``: rules that nothing in them lets us skip, so that each item costs them."""
+    always = len(config.ruleset.always)
+    counts = {"feeds": len(config.feeds), "rules": len(config.rules)}
+    outcome("INFO", event, **counts, every_item=always or None)
 
 
 def _require_startable(config: Config) -> None:

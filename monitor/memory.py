@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 from contextlib import suppress
 
 _M_MMAP_THRESHOLD = -3
@@ -18,3 +19,14 @@ def give_back() -> None:
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)
+
+
+def set_aside() -> None:
+    """What is there now stays for long: the collector need not look through it again and again.
+
+    Of 10,000 rules each look takes a sixth of a second, in which nothing else is done. What is
+    replaced later is freed all the same, as its last reference goes.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
