@@ -21,6 +21,22 @@ from monitor.store.base import (
 )
 
 _MOST_CANDIDATES = 1000
+_SEEN = (
+    sa.select(
+        sightings.c.key,
+        sightings.c.item_id,
+        sightings.c.last_seen_at,
+        sightings.c.text_hash.label("own_hash"),
+        items.c.text_hash,
+        items.c.feed_id,
+    )
+    .join(items, items.c.id == sightings.c.item_id)
+    .where(
+        sightings.c.feed_id == sa.bindparam("feed"),
+        sightings.c.key.in_(sa.bindparam("keys", expanding=True)),
+    )
+)
+"""Made once: every document asks it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +58,7 @@ class ItemQuestions(Questions):
         known: dict[str, KnownItem] = {}
         with self.transaction():
             for part in chunks(list(keys)):
-                for row in self._run(
-                    sa.select(
-                        sightings.c.key,
-                        sightings.c.item_id,
-                        sightings.c.last_seen_at,
-                        sightings.c.text_hash.label("own_hash"),
-                        items.c.text_hash,
-                        items.c.feed_id,
-                    )
-                    .join(items, items.c.id == sightings.c.item_id)
-                    .where(sightings.c.feed_id == feed_id, sightings.c.key.in_(part))
-                ):
+                for row in self._run(_SEEN, {"feed": feed_id, "keys": part}):
                     known[row.key] = KnownItem(
                         row.item_id,
                         row.feed_id,
@@ -71,7 +76,7 @@ class ItemQuestions(Questions):
         with self.transaction():
             for question, values in ((_BY_LINK, canonicals), (_BY_TITLE, title_keys)):
                 for part in chunks([value for value in values if value]):
-                    for row in self._run(question.params(values=part)):
+                    for row in self._run(question, {"values": part}):
                         found[row.id] = _candidate(row)
         return list(found.values())
 

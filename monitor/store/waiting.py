@@ -12,6 +12,15 @@ from alerts.policy import Window
 from monitor.mutes import ActiveMute
 from monitor.store.base import Questions, deliveries, mutes, windows
 
+_IN_FORCE = (
+    sa.select(mutes)
+    .where(
+        mutes.c.until > sa.bindparam("now", type_=mutes.c.until.type), mutes.c.ended_at.is_(None)
+    )
+    .order_by(mutes.c.until)
+)
+"""Made once: every document asks it."""
+
 
 class WaitingQuestions(Questions):
     """Digests, windows and mutes."""
@@ -76,11 +85,7 @@ class WaitingQuestions(Questions):
     def mutes(self, now: datetime) -> list[ActiveMute]:
         """The mutes that hold, those that end first before the others."""
         with self.transaction():
-            rows = self._run(
-                sa.select(mutes)
-                .where(mutes.c.until > now, mutes.c.ended_at.is_(None))
-                .order_by(mutes.c.until)
-            )
+            rows = self._run(_IN_FORCE, {"now": now})
             return [ActiveMute(row.id, row.kind, row.name, row.until, row.why) for row in rows]
 
     def lift_mute(self, mute_id: str, now: datetime) -> int:
