@@ -125,12 +125,13 @@ class Alert:
     """What a channel is given to say.
 
     ``id`` is the delivery's: the same on every attempt. ``at`` is when it happened, not when it
-    is sent.
+    is sent. ``done``: recipients, of a channel that has several, who have it already.
     """
 
     id: str
     at: datetime
     body: Hit | Digest | Event
+    done: frozenset[str] = frozenset()
 
     @property
     def kind(self) -> Kind:

@@ -5,10 +5,9 @@ sends nothing where it is not offered, except to this machine itself (port 25), 
 passes a wire. ``smtp+starttls://`` asks for it there too. ``smtp+clear://`` never encrypts and
 takes no password.
 
-Chose to remember, for the alerts being retried, which recipients already took them, instead of
-refusing the whole mail when one recipient is refused for now, because one full mailbox must not
-keep an alert from the others. What is remembered is lost on a restart: then they may get the same
-mail, with the same Message-ID, again. Sources: RFC 5321 (4.2.1, 4.5.4.1), RFC 8314, RFC 1047.
+Chose to say which recipients already took a mail, so that the next attempt is given them, instead
+of refusing the whole mail when one recipient is refused for now, because one full mailbox must not
+keep an alert from the others. Sources: RFC 5321 (4.2.1, 4.5.4.1), RFC 8314, RFC 1047.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import ssl
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -37,7 +35,6 @@ from alerts.mail_message import compose
 from alerts.settings import ChannelSettings
 from alerts.text import clean, cut
 
-REMEMBERED = 1_000  # alerts whose recipients are remembered while they are retried
 _PORTS = {"smtps": 465, "smtp": 587, "smtp+starttls": 587, "smtp+clear": 25}
 _FORM = "expected smtps://user:password@host or smtp://host:587"
 
@@ -167,7 +164,6 @@ class Mail:
         self._tls: ssl.SSLContext | None = None
         self._dial = tools.dial
         self._message = tools.message
-        self._taken: OrderedDict[str, frozenset[str]] = OrderedDict()
 
     async def send(self, alert: Alert, now: datetime) -> Receipt:  # noqa: ARG002 - the contract's
         """Send once.
@@ -177,16 +173,11 @@ class Mail:
             PermanentFailure: a 5yz answer; the channel stops when the login is refused.
         """
         content = compose(alert, self._sender, self._to, self._message(alert)).as_bytes()
-        taken = self._taken.get(alert.id, frozenset())
-        left = [to.addr_spec for to in self._to if to.addr_spec not in taken]
+        left = [to.addr_spec for to in self._to if to.addr_spec not in alert.done]
         async with self._connection() as smtp:
             refused = await self._transact(smtp, left, content)
-        taken |= set(left) - refused.keys()
-        self._taken.pop(alert.id, None)
-        if any(_is_temporary(answer.code) for answer in refused.values()):
-            self._remember(alert.id, taken)
         if refused:
-            raise self._refusal(refused, taken)
+            raise self._refusal(refused, alert.done | set(left) - refused.keys())
         return Receipt("250")
 
     @asynccontextmanager
@@ -272,13 +263,8 @@ class Mail:
         if taken:
             reason += f"; it took the mail for {', '.join(sorted(taken))}"
         if any(_is_temporary(answer.code) for answer in refused.values()):
-            return TemporaryFailure(reason)
-        return PermanentFailure(reason)
-
-    def _remember(self, alert: str, taken: frozenset[str]) -> None:
-        self._taken[alert] = taken
-        while len(self._taken) > REMEMBERED:
-            self._taken.popitem(last=False)
+            return TemporaryFailure(reason, done=taken)
+        return PermanentFailure(reason, done=taken)
 
     def _context(self) -> ssl.SSLContext | None:
         if self._tls is None and self._server.security != "clear":

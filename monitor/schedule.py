@@ -269,6 +269,13 @@ def _own(attempts: int, queued_at: datetime, now: datetime, retry: Retry) -> tim
     return timedelta(seconds=pause)
 
 
+def last_attempt_at(queued_at: datetime, retry: Retry | None = None) -> datetime:
+    """After this no attempt is made any more: the whole schedule, each pause as long as chance may
+    make it (C16)."""
+    total = sum(STANDARD_PAUSES, timedelta()) if retry is None else retry.total
+    return queued_at + total * 1.2
+
+
 def period(length: timedelta) -> str:
     """``90s`` as ``1m30s``: a period as the configuration writes it."""
     seconds = int(length.total_seconds())

@@ -67,6 +67,7 @@ class ClockQuestions(Questions):
         with self.transaction():
             times = (feeds.c.next_poll_at, feeds.c.not_before, feeds.c.claimed_until)
             moved = self._moved_on(feeds.c.id, times, now - by, by)
+            self._delays_kept(now, by)
             self._moved_on(hosts.c.host, (hosts.c.free_at, hosts.c.blocked_until), now - by, by)
             question = sa.select(feeds.c.id, feeds.c.last_request_at)
             asked = self._run(question.where(feeds.c.last_request_at.is_not(None))).all()
@@ -75,6 +76,17 @@ class ClockQuestions(Questions):
                 [{"row": row.id, "last_request_at": row.last_request_at + by} for row in asked],
             )
             return moved
+
+    def _delays_kept(self, now: datetime, by: timedelta) -> None:
+        """What waited is not older by the time that nobody saw pass."""
+        delays = sa.select(deliveries.c.id, deliveries.c.retry_from).where(
+            deliveries.c.due_at.is_not(None), deliveries.c.retry_from < now
+        )
+        rows = self._run(delays).all()
+        self._run(
+            sa.update(deliveries).where(deliveries.c.id == sa.bindparam("row")),
+            [{"row": row.id, "retry_from": min(row.retry_from + by, now)} for row in rows],
+        )
 
     def _moved_on(
         self,
