@@ -345,7 +345,7 @@ def _hints() -> list[Site]:
     def told(name: str, channel: str, **treated: Any) -> Site:
         return _plain(name, lambda news: Feed(news, strong, channel=channel), **treated)
 
-    def for_(least: timedelta) -> dict[str, timedelta]:
+    def for_(least: timedelta) -> dict[str, Any]:
         return {"shortest": least, "longest": max(least, LONGEST), "late": max(least, LONGEST)}
 
     def every(minutes: int) -> dict[str, Any]:
@@ -357,7 +357,7 @@ def _hints() -> list[Site]:
     return [
         cached("max-age", control("public, max-age=7200"), **two),
         cached("max-age-age", lambda _: {"Cache-Control": "max-age=7200", "Age": "5400"}, **half),
-        cached("max-age-huge", control("max-age=99999999999"), **for_(DAY)),
+        cached("max-age-huge", control("max-age=99999999999"), window=20, **for_(DAY)),
         cached("no-cache", control("no-cache, max-age=0")),
         cached("expires", _expires, **two),
         told("ttl", "<ttl>240</ttl>", **for_(4 * HOUR)),
@@ -375,7 +375,7 @@ def _hints() -> list[Site]:
             **{**for_(25 * HOUR), "shortest": SHORTEST},
         ),
         told("sy-twice-a-day", _syndication("daily", 2), **for_(12 * HOUR)),
-        told("sy-weekly", _syndication("weekly", 1), **for_(DAY)),
+        told("sy-weekly", _syndication("weekly", 1), window=20, **for_(DAY)),
         _plain("every", lambda news: Feed(news, strong), **every(10)),
         _plain("every-none", Feed, **every(20)),
         told("every-ttl", f"<ttl>240</ttl>{_syndication('daily', 2)}", **every(20)),

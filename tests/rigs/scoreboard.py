@@ -137,16 +137,17 @@ class Scoreboard:
         host.open, host.hop = host.open + 1, hop
 
     def _mind_time(self, row: Row, ask: Ask) -> None:
-        at = ask.at
-        if row.last_poll is not None:
-            gap = at - row.last_poll
+        at, last = ask.at, row.last_poll
+        if last is not None:
+            gap = at - last
             row.least = min(row.least or gap, gap)
             if not self._was_set_back(row):
                 row.most = max(row.most, gap)
             row.count["early"] += gap < row.site.shortest
         row.count[row.why] += at < row.not_before
+        wanted = last is None or at - last >= DAY  # an alert is never a day late by a wish
         quiet = row.site.quiet(at) and row.site.quiet(ask.wall)  # its clock may be wrong
-        row.count["quiet"] += quiet and row.count["requests"] > 1
+        row.count["quiet"] += quiet and not wanted
         row.first_poll, row.last_poll = row.first_poll or at, at
 
     def _was_set_back(self, row: Row) -> bool:
