@@ -22,6 +22,7 @@ DEFAULT_INTERVAL = timedelta(minutes=15)
 SHORTEST = timedelta(minutes=5)
 LONGEST = timedelta(minutes=60)
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+_SUSPENDED = timedelta(days=30)
 _JITTER_SHARE = 0.1
 _JITTER_CAP = timedelta(minutes=30)
 
@@ -171,7 +172,8 @@ def _after_bad(rhythm: Rhythm, bad: Bad, now: datetime) -> NextPoll:
     pause, why = _back_off(usual, least, bad)
     if bad.retry_at is not None and bad.retry_at >= now + (least if _asks_to_wait(bad) else pause):
         pause = bad.retry_at - now
-        why = f"Retry-After {bad.retry_at:%Y-%m-%d %H:%M:%S} UTC"
+        suspended = "suspended by its server, " if pause > _SUSPENDED else ""
+        why = f"{suspended}Retry-After {bad.retry_at:%Y-%m-%d %H:%M:%S} UTC"
     at = now + pause + jitter(rhythm.feed_id, pause)
     return NextPoll(at, why, rhythm.interval, bad.retry_at, slowed)
 

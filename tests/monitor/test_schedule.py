@@ -160,6 +160,13 @@ def test_retry_after_is_never_undercut_and_not_shortened() -> None:
     assert after.why == "Retry-After 2026-12-01 12:00:00 UTC"
 
 
+def test_a15_a_silence_of_months_is_obeyed_and_called_by_its_name() -> None:
+    later = NOW + timedelta(days=90)
+    after = next_poll(Rhythm(FEED), Bad(1, status=503, retry_at=later), NOW)
+    assert after.at >= later
+    assert after.why == "suspended by its server, Retry-After 2027-02-20 12:00:00 UTC"
+
+
 def test_a_429_without_a_time_is_an_hour() -> None:
     assert next_poll(Rhythm(FEED, every=1 * M), Bad(1, status=429), NOW).at >= NOW + H
 
