@@ -22,6 +22,7 @@ from monitor.store import ClaimedDelivery
 
 H = timedelta(hours=1)
 DAY = timedelta(days=1)
+LATER = max(NOW, datetime.now(UTC)) + DAY  # than whatever a command has written by its own clock
 
 # The decision ----------------------------------------------------------------------------------
 
@@ -291,7 +292,7 @@ def test_release_sends_what_is_held_now(archive: Archive) -> None:
         "3 hits of feed 'world' are sent now; watch them with: wirewatch deliveries\n",
     )
     assert {state for *_, state in rows(archive, TOLD)} == {"due"}
-    assert len(claimed(archive, datetime.now(UTC))) == 4
+    assert len(claimed(archive, LATER)) == 4
     audit = "SELECT subject, message FROM events WHERE name = 'held_released'"
     assert rows(archive, audit) == [
         ("world", "3 hits held for feed 'world' released by an operator")
@@ -310,7 +311,7 @@ def test_drop_sends_nothing_and_leaves_a_trace(archive: Archive) -> None:
     ]
     untold = "SELECT untold, count(*) FROM hits GROUP BY untold ORDER BY untold"
     assert rows(archive, untold) == [("", 1), ("dropped", 3)]
-    assert {c.kind for c in claimed(archive, datetime.now(UTC) + DAY)} == {"hit", "event"}
+    assert {c.kind for c in claimed(archive, LATER)} == {"hit", "event"}
     audit = "SELECT message FROM events WHERE name = 'held_dropped'"
     assert rows(archive, audit) == [("3 hits held for feed 'world' dropped by an operator",)]
 
