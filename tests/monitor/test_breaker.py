@@ -149,7 +149,7 @@ def test_old_news_is_held_and_news_of_now_and_critical_hits_are_not(archive: Arc
 
 
 def test_the_operator_is_told_which_feed_how_many_until_when_and_what_to_type(
-    archive: Archive,
+    archive: Archive, root: Path
 ) -> None:
     republish(archive)
     (event,) = rows(archive, "SELECT subject, message FROM events WHERE name = 'feed_republished'")
@@ -161,6 +161,7 @@ def test_the_operator_is_told_which_feed_how_many_until_when_and_what_to_type(
         "then sent as one digest a rule; to send them now: wirewatch feeds release world; to drop "
         "them: wirewatch feeds release world --drop"
     )
+    assert message in " ".join((root / "docs" / "feeds.md").read_text().split())
     told = "SELECT count(*) FROM deliveries WHERE kind = 'event' AND channel = 'desk'"
     assert rows(archive, told) == [(1,)]
 
