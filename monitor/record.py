@@ -64,14 +64,8 @@ def _record_items(
     outbox = outbox_of(found, poll, config, now, mutes=mutes, book=book)
     settled = after_items(poll, parsed, seen.known_keys, now, republished=republished)
     with store.transaction():
-        for key, old_key in seen.rekeyed.items():
-            store.rekey(row.id, old_key, key, KEY_VERSION)
-        _write_items(store, seen.entries, row.id, now)
-        store.see_again(row.id, _to_see_again(seen.known, now), now)
-        store.add_hits(outbox.hits)
-        for hit_id, values in outbox.told:
-            store.tell_hit(hit_id, values)
-        store.queue(outbox.queued, now)
+        _write_sightings(store, seen, row.id, now)
+        _write_hits(store, outbox, now)
         _write_stories(store, book, now)
         queued, waiting = queue_patiently(
             store, outbox.waiting, config, now, mutes=mutes, feeds={f.name for f in poll.feeds}
@@ -96,6 +90,22 @@ def _record_items(
 
 def _count(seen: Recognised, how: str) -> int:
     return sum(entry.how == how for entry in seen.entries)
+
+
+def _write_sightings(store: Store, seen: Recognised, feed_id: str, now: datetime) -> None:
+    """What the document shows: the items it brings, and those that were there before."""
+    for key, old_key in seen.rekeyed.items():
+        store.rekey(feed_id, old_key, key, KEY_VERSION)
+    _write_items(store, seen.entries, feed_id, now)
+    store.see_again(feed_id, _to_see_again(seen.known, now), now)
+
+
+def _write_hits(store: Store, outbox: Outbox, now: datetime) -> None:
+    """The hits, new or told only now, and the alerts that need not wait."""
+    store.add_hits(outbox.hits)
+    for hit_id, values in outbox.told:
+        store.tell_hit(hit_id, values)
+    store.queue(outbox.queued, now)
 
 
 def _write_items(store: Store, entries: Sequence[Entry], feed_id: str, now: datetime) -> None:
