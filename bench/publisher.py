@@ -4,8 +4,8 @@ It listens on one port of every loopback address and knows two ways:
 
     GET /feed/7         feed 7: 30 items, ETag and Last-Modified, 304 to its own
     GET /publish/3      from now on every feed has 3 items more
-    GET /flow/500       from now on every feed has one item more every 500 s, each at its own time
-    GET /count          how many were answered so far: ``200s 304s most-parallel-at-one-address``
+    GET /flow/10        from now on a feed has one item more at every tenth request
+    GET /count          how many were answered so far: ``200s 304s``
 
 The first line it writes is its port.
 """
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections import Counter
 from email.utils import formatdate
 
@@ -34,23 +33,24 @@ class Library:
     def __init__(self) -> None:
         self._texts = [_escaped(text) for text in material().unseen]
         self._published = 0
-        self._every = 0.0
-        self._since = 0.0
+        self._every = 0
+        self._asked = Counter[int]()
 
     def publish(self, count: int) -> None:
         """So many items more in every feed."""
         self._published += count
 
-    def flow(self, every: float) -> None:
-        """One item more every so many seconds, in each feed at its own time."""
-        self._every, self._since = every, time.monotonic()
+    def flow(self, every: int) -> None:
+        """One item more at every so many-th request for a feed, of each feed at another."""
+        self._every = every
+        self._asked = Counter[int]()
 
-    def newest(self, feed: int) -> int:
-        """The number of a feed's newest item."""
+    def asked(self, feed: int) -> int:
+        """A request arrived: the number of the feed's newest item."""
         if not self._every:
             return self._published
-        phase = (feed * 2654435761 % 1000) / 1000
-        return self._published + int((time.monotonic() - self._since) / self._every + phase)
+        self._asked[feed] += 1
+        return self._published + (self._asked[feed] + feed % self._every) // self._every
 
     def document(self, feed: int, newest: int) -> bytes:
         """The feed, newest item first."""
@@ -106,13 +106,13 @@ class Origin(asyncio.Protocol):
             case "publish":
                 self._library.publish(int(argument))
             case "flow":
-                self._library.flow(float(argument))
+                self._library.flow(int(argument))
             case "count":
                 return _reply(b"200 OK", b"%d %d" % (self._counts["200"], self._counts["304"]))
         return _reply(b"200 OK", b"")
 
     def _feed(self, number: int, head: bytes) -> bytes:
-        newest = self._library.newest(number)
+        newest = self._library.asked(number)
         etag = b'"%d-%d"' % (number, newest)
         date = formatdate(BEGAN + newest * 60, usegmt=True).encode()
         validators = b"ETag: %b\r\nLast-Modified: %b\r\n" % (etag, date)
