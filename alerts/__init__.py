@@ -1,7 +1,16 @@
 """The senders: render a message, send it once, say what happened."""
 
 from alerts.alert import Alert, Digest, Event, Excerpt, Hit, Item, Match, Rule, Span, Story
-from alerts.channel import Channel, PermanentFailure, Receipt, TemporaryFailure, Tools
+from alerts.channel import (
+    Channel,
+    First,
+    FirstGone,
+    FollowingChannel,
+    PermanentFailure,
+    Receipt,
+    TemporaryFailure,
+    Tools,
+)
 from alerts.excerpts import excerpts_of
 from alerts.registry import CHANNEL_TYPES, ChannelType, make, settings_model
 
@@ -13,6 +22,9 @@ __all__ = [
     "Digest",
     "Event",
     "Excerpt",
+    "First",
+    "FirstGone",
+    "FollowingChannel",
     "Hit",
     "Item",
     "Match",

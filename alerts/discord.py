@@ -7,12 +7,14 @@ markdown stands behind a backslash.
 
 from __future__ import annotations
 
+import hashlib
+import re
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from alerts.alert import Alert
-from alerts.channel import PermanentFailure, Receipt, Tools
+from alerts.channel import First, FirstGone, PermanentFailure, Receipt, Tools
 from alerts.http import Reply, post_json, settle, silence
 from alerts.markdown import DISCORD
 from alerts.message import Entry, Message, when
@@ -26,6 +28,7 @@ AUTHOR = 256
 EMBED = 6_000
 
 _COLOURS = {"low": 0x95A5A6, "normal": 0x3498DB, "high": 0xE67E22, "critical": 0xE74C3C}
+_UNKNOWN_MESSAGE = 10008
 _RENEW = "make a new webhook in the Discord channel's settings and put its address into url"
 _REFUSALS = {
     10015: f"this webhook was deleted; {_RENEW}",
@@ -46,8 +49,8 @@ class Discord:
     """POSTs each alert as an embed and waits for Discord to say that it shows it."""
 
     def __init__(self, _name: str, settings: Settings, tools: Tools) -> None:
-        url = settings.url.get_secret_value()
-        self._url = f"{url}{'&' if urlsplit(url).query else '?'}wait=true"
+        self._webhook = settings.url.get_secret_value()
+        self._url = f"{self._webhook}{'&' if urlsplit(self._webhook).query else '?'}wait=true"
         self._http = tools.http
         self._message = tools.message
 
@@ -59,6 +62,37 @@ class Discord:
             PermanentFailure: the webhook is gone, or Discord refuses the message.
         """
         reply = await post_json(self._http, self._url, render(self._message(alert)))
+        receipt = self._settled(reply, now)
+        return Receipt(receipt.status, self._ref(reply.told.get("id")))
+
+    async def follow(self, alert: Alert, first: First, now: datetime) -> Receipt:  # noqa: ARG002 - the first says all
+        """Edit the story's first message so that it names every source there is now; doing so
+        twice changes nothing.
+
+        Raises:
+            FirstGone: the message was deleted, or another webhook wrote it.
+            TemporaryFailure, PermanentFailure: as `send`.
+        """
+        message = first.ref.rpartition("/")[2]
+        if self._ref(message) != first.ref:
+            raise FirstGone("another webhook wrote the story's first message")
+        url = urlsplit(self._webhook)
+        url = url._replace(path=f"{url.path.rstrip('/')}/messages/{message}")
+        reply = await post_json(
+            self._http, url.geturl(), render(self._message(first.alert)), method="PATCH"
+        )
+        if reply.status == 404 and reply.told.get("code") == _UNKNOWN_MESSAGE:
+            raise FirstGone("the story's first message was deleted")
+        return self._settled(reply, now)
+
+    def _ref(self, message: object) -> str:
+        """The message's number under that of the webhook, which alone may edit it."""
+        if not isinstance(message, str) or not re.fullmatch(r"\d{1,25}", message, re.ASCII):
+            return ""
+        webhook = hashlib.sha256(urlsplit(self._webhook).path.encode()).hexdigest()[:16]
+        return f"{webhook}/{message}"
+
+    def _settled(self, reply: Reply, now: datetime) -> Receipt:
         if limited := silence(reply, self._url, now, reply.told.get("retry_after")):
             raise limited
         if refusal := _refusal(reply):

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.errors import HeaderParseError
 from email.headerregistry import Address
+from email.message import EmailMessage
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,8 +31,8 @@ import aiosmtplib
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from alerts.alert import Alert
-from alerts.channel import PermanentFailure, Receipt, TemporaryFailure, Tools
-from alerts.mail_message import compose
+from alerts.channel import First, PermanentFailure, Receipt, TemporaryFailure, Tools
+from alerts.mail_message import compose, compose_follow_up
 from alerts.settings import ChannelSettings
 from alerts.text import clean, cut
 
@@ -172,13 +173,26 @@ class Mail:
             TemporaryFailure: no connection, a 4yz answer, or an end without an answer.
             PermanentFailure: a 5yz answer; the channel stops when the login is refused.
         """
-        content = compose(alert, self._sender, self._to, self._message(alert)).as_bytes()
+        mail = compose(alert, self._sender, self._to, self._message(alert))
+        await self._hand_in(alert, mail)
+        return Receipt("250", mail["Message-ID"])
+
+    async def follow(self, alert: Alert, first: First, now: datetime) -> Receipt:  # noqa: ARG002 - the contract's
+        """A short answer to the story's first mail.
+
+        Raises:
+            TemporaryFailure, PermanentFailure: as `send`.
+        """
+        await self._hand_in(alert, compose_follow_up(alert, first, self._sender, self._to))
+        return Receipt("250")
+
+    async def _hand_in(self, alert: Alert, mail: EmailMessage) -> None:
+        content = mail.as_bytes()
         left = [to.addr_spec for to in self._to if to.addr_spec not in alert.done]
         async with self._connection() as smtp:
             refused = await self._transact(smtp, left, content)
         if refused:
             raise self._refusal(refused, alert.done | set(left) - refused.keys())
-        return Receipt("250")
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[aiosmtplib.SMTP]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -15,7 +16,8 @@ from email.utils import format_datetime
 from html import escape
 
 from alerts.alert import Alert
-from alerts.message import Entry, Message, Text, message_of, when
+from alerts.channel import First
+from alerts.message import Entry, Message, Text, follow_up_of, message_of, text_of, when
 from alerts.plain import plain
 from alerts.text import cut
 
@@ -28,20 +30,49 @@ def compose(
 ) -> EmailMessage:
     """The mail, ready to send; it says ``message``, or what the alert says in our words."""
     message = message or message_of(alert)
-    mail = EmailMessage(policy=_POLICY)
-    mail["From"] = sender
-    mail["To"] = to
+    mail = _headed(alert, sender, to)
     mail["Subject"] = _subject(message)
-    mail["Date"] = format_datetime(alert.at)
-    mail["Message-ID"] = message_id(alert, sender.domain)
     for name, value in _threading(message, sender.domain).items():
         mail[name] = value
-    mail["Auto-Submitted"] = "auto-generated"
-    mail["X-Auto-Response-Suppress"] = "All"
     if message.severity in {"high", "critical"}:
         mail["Importance"] = "high"
     mail.set_content(plain(message) + "\n")
     mail.add_alternative(html(message), subtype="html")
+    return mail
+
+
+def compose_follow_up(
+    alert: Alert, first: First, sender: Address, to: tuple[Address, ...]
+) -> EmailMessage:
+    """More of a story: a short answer to the mail that told it first, which is never important.
+
+    Raises:
+        TypeError: the alert is not about one hit.
+    """
+    said, entry = follow_up_of(alert, first.alert)
+    before = message_of(first.alert)
+    mail = _headed(alert, sender, to)
+    mail["Subject"] = cut(f"Re: {_subject(before)}", LONGEST_SUBJECT)
+    threading = _threading(before, sender.domain)
+    mail["List-Id"] = threading["List-Id"]
+    mail["In-Reply-To"] = first.ref
+    mail["References"] = f"{threading['References']} {first.ref}"
+    link = f"\n{entry.link}" if entry.link else ""
+    mail.set_content(f"{said}: {text_of(entry.title)}{link}\n")
+    page = _page(said, [f'<p class="about">{_bdi(said)}</p>', _article(entry, "h1")])
+    mail.add_alternative(page, subtype="html")
+    return mail
+
+
+def _headed(alert: Alert, sender: Address, to: tuple[Address, ...]) -> EmailMessage:
+    """A mail with the headers that all have."""
+    mail = EmailMessage(policy=_POLICY)
+    mail["From"] = sender
+    mail["To"] = to
+    mail["Date"] = format_datetime(alert.at)
+    mail["Message-ID"] = message_id(alert, sender.domain)
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Auto-Response-Suppress"] = "All"
     return mail
 
 
@@ -109,11 +140,16 @@ def html(message: Message) -> str:
     told = [f"{escape(name)}: {_bdi(value)}" for name, value in [*facts, *message.facts]]
     if told:
         parts.append(f'<p class="about">{"<br>".join(told)}</p>')
+    return _page(message.heading, parts)
+
+
+def _page(title: str, parts: Iterable[str]) -> str:
+    """A whole document around these parts."""
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
             '<meta name="color-scheme" content="light dark">',
-            f"<title>{escape(message.heading)}</title>",
+            f"<title>{escape(title)}</title>",
             f"<style>{_STYLE}</style>\n</head>\n<body>",
             *parts,
             "</body>\n</html>\n",

@@ -16,12 +16,12 @@ from pydantic import AfterValidator, SecretStr
 
 from alerts import simple_html as html
 from alerts.alert import Alert
-from alerts.channel import PermanentFailure, Receipt, Tools
+from alerts.channel import First, FirstGone, PermanentFailure, Receipt, Tools
 from alerts.http import Reply, post_json, settle, silence
-from alerts.message import Entry, Message, when
+from alerts.message import Entry, Message, follow_up_of, text_of, when
 from alerts.plain import plain
 from alerts.settings import ChannelSettings, HttpUrl
-from alerts.text import cut
+from alerts.text import clean, cut
 
 LIMIT = 65_536
 
@@ -78,13 +78,29 @@ class Matrix:
             TemporaryFailure: no answer, a server error, or a request for silence.
             PermanentFailure: the room or the token is gone, or refuses us.
         """
-        reply = await post_json(
-            self._http,
-            self._url + quote(alert.id, safe=""),
-            render(self._message(alert)),
-            headers=self._headers,
-            method="PUT",
-        )
+        reply = await self._put(alert.id, render(self._message(alert)))
+        event = reply.told.get("event_id")
+        ref = event if isinstance(event, str) and len(event) < 300 else ""
+        return Receipt(self._settled(reply, now).status, ref)
+
+    async def follow(self, alert: Alert, first: First, now: datetime) -> Receipt:
+        """A notice in the thread of the story's first; the same id twice is one event.
+
+        Raises:
+            FirstGone: the room does not have the first notice, or it may begin no thread.
+            TemporaryFailure, PermanentFailure: as `send`.
+        """
+        reply = await self._put(alert.id, _in_thread(alert, first))
+        if reply.status == 400:
+            said = cut(clean(str(reply.told.get("error", ""))), 160)
+            raise FirstGone(f"Matrix cannot begin a thread under the first notice ({said})")
+        return self._settled(reply, now)
+
+    async def _put(self, id: str, content: dict[str, Any]) -> Reply:  # noqa: A002 - the alert's own name for it
+        url = self._url + quote(id, safe="")
+        return await post_json(self._http, url, content, headers=self._headers, method="PUT")
+
+    def _settled(self, reply: Reply, now: datetime) -> Receipt:
         milliseconds = reply.told.get("retry_after_ms")
         seconds = milliseconds / 1000 if isinstance(milliseconds, int | float) else None
         if limited := silence(reply, self._url, now, seconds):
@@ -109,6 +125,25 @@ def render(message: Message) -> dict[str, Any]:
         "format": "org.matrix.custom.html",
         "formatted_body": "".join(_lines(message)),
         "m.mentions": {},
+    }
+
+
+def _in_thread(alert: Alert, first: First) -> dict[str, Any]:
+    """The content of a follow-up. Clients that know no threads show it as a reply."""
+    said, entry = follow_up_of(alert, first.alert)
+    title = cut(text_of(entry.title), 400)
+    return {
+        "msgtype": "m.notice",
+        "body": f"{cut(said, 200)}: {title} {entry.link}".rstrip(),
+        "format": "org.matrix.custom.html",
+        "formatted_body": f"{html.words(said, 200)}: {html.title(entry, 400)}",
+        "m.mentions": {},
+        "m.relates_to": {
+            "rel_type": "m.thread",
+            "event_id": first.ref,
+            "is_falling_back": True,
+            "m.in_reply_to": {"event_id": first.ref},
+        },
     }
 
 

@@ -87,6 +87,19 @@ def _of_hit(hit: Hit, at: datetime) -> Message:
     )
 
 
+def follow_up_of(alert: Alert, first: Alert) -> tuple[str, Entry]:
+    """More of a story that ``first`` told: ``also in Kompas``, and the article.
+
+    Raises:
+        TypeError: it is not about one hit.
+    """
+    if not isinstance(alert.body, Hit):
+        raise TypeError(f"a {alert.kind} follows no story")
+    entry = _entry(alert.body)
+    before = _entry(first.body).source if isinstance(first.body, Hit) else ""
+    return f"{'more' if entry.source == before else 'also'} in {entry.source}", entry
+
+
 def _of_digest(digest: Digest, at: datetime) -> Message:
     name = _label(digest.rule.name)
     entries = tuple(_entry(hit) for hit in digest.hits[:MOST_ENTRIES])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -20,7 +20,8 @@ class ChannelType:
 
     ``every_hit``: it is given each hit of a story, not only the first. ``pause``: seconds that the
     service wants between two messages to one address. ``templated``: its text may be the
-    operator's.
+    operator's. ``follows``: what becomes of more hits of a story: a quiet message in the
+    ``thread`` of the first, an ``edit`` of it, or, empty, a summary when the story closes.
     """
 
     module: str
@@ -28,6 +29,7 @@ class ChannelType:
     every_hit: bool = False
     pause: float = 0.0
     templated: bool = True
+    follows: Literal["thread", "edit", ""] = ""
 
     def settings(self) -> type[BaseModel]:
         """The model of the keys of its own that this kind of channel has in YAML."""
@@ -42,15 +44,15 @@ class ChannelType:
 CHANNEL_TYPES: Mapping[str, ChannelType] = MappingProxyType(
     {
         "console": ChannelType("alerts.console", "Console", every_hit=True),
-        "discord": ChannelType("alerts.discord", "Discord", pause=2.0),
+        "discord": ChannelType("alerts.discord", "Discord", pause=2.0, follows="edit"),
         "googlechat": ChannelType("alerts.googlechat", "GoogleChat", pause=1.0),
-        "mail": ChannelType("alerts.mail", "Mail"),
-        "matrix": ChannelType("alerts.matrix", "Matrix", pause=1.0),
+        "mail": ChannelType("alerts.mail", "Mail", follows="thread"),
+        "matrix": ChannelType("alerts.matrix", "Matrix", pause=1.0, follows="thread"),
         "mattermost": ChannelType("alerts.mattermost", "Mattermost", pause=0.5),
         "ntfy": ChannelType("alerts.ntfy", "Ntfy", pause=1.0),
-        "slack": ChannelType("alerts.slack", "Slack", pause=1.0),
+        "slack": ChannelType("alerts.slack", "Slack", pause=1.0, follows="thread"),
         "teams": ChannelType("alerts.teams", "Teams", pause=0.5),
-        "telegram": ChannelType("alerts.telegram", "Telegram", pause=3.0),
+        "telegram": ChannelType("alerts.telegram", "Telegram", pause=3.0, follows="thread"),
         "webhook": ChannelType("alerts.webhook", "Webhook", every_hit=True, templated=False),
     }
 )

@@ -1,4 +1,5 @@
-"""Alerts in Slack, and in chats that speak its language, by an incoming webhook.
+"""Alerts in Slack, and in chats that speak its language: by an incoming webhook, or by an app's
+bot token (`alerts.slack_app`), with which more of a story goes into the thread of its first alert.
 
 Chose rich_text blocks for what feeds say, instead of sections of mrkdwn, because mrkdwn has no
 escape for ``* _ ~ ` `` and shows no bold inside Chinese, Japanese or Thai, where words have no
@@ -9,15 +10,19 @@ messages using incoming webhooks", "Formatting message text", "Rich text block".
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, SecretStr, model_validator
 
 from alerts.alert import Alert
-from alerts.channel import PermanentFailure, Receipt, Tools
+from alerts.channel import First, FirstGone, PermanentFailure, Receipt, Tools
 from alerts.http import Reply, origin, post, settle
-from alerts.message import Entry, Message, Run, Text, cut_text, text_of, when
+from alerts.message import Entry, Message, Run, Text, cut_text, follow_up_of, text_of, when
 from alerts.settings import ChannelSettings, HttpUrl
+from alerts.slack_app import App
 from alerts.text import cut
 
 LIMIT = 12_500  # characters of a whole message; Slack refuses at about 13,200
@@ -57,19 +62,53 @@ _MALFORMED = frozenset(
 )
 
 
-class Settings(ChannelSettings):
-    """``url``: the address Slack gave for the incoming webhook."""
+def _token(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"xox[a-z]-[A-Za-z0-9-]{10,250}", value.get_secret_value()):
+        raise ValueError("not a bot token; Slack gives one such as xoxb-1234-5678-AbC")
+    return value
 
-    url: HttpUrl
+
+def _channel(value: str) -> str:
+    if not re.fullmatch(r"[CDG][A-Z0-9]{2,20}|#[^\s,<>@]{1,80}", value):
+        raise ValueError("not a Slack channel; expected its id, such as C0123456789, or #its-name")
+    return value
+
+
+class Settings(ChannelSettings):
+    """``url``: the address Slack gave for the incoming webhook. Or the bot's ``token`` and the
+    ``channel`` it writes to; ``api``: where Slack's methods are."""
+
+    url: HttpUrl | None = None
+    token: Annotated[SecretStr, AfterValidator(_token)] | None = None
+    channel: Annotated[str, AfterValidator(_channel)] | None = None
+    api: HttpUrl = SecretStr("https://slack.com/api")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.url is None) == (self.token is None) or bool(self.token) != bool(self.channel):
+            raise ValueError("write either url: (a webhook's), or token: and channel: (an app's)")
+        return self
+
+    @property
+    def destination(self) -> str:
+        """The webhook's address, or the channel that the app writes to."""
+        if self.url is not None:
+            return self.url.get_secret_value()
+        token = self.token.get_secret_value() if self.token else ""
+        return f"{self.api.get_secret_value()}/{token}/{self.channel}"
 
 
 class Slack:
     """POSTs each alert as blocks; when Slack finds blocks malformed, once more as plain text."""
 
     def __init__(self, _name: str, settings: Settings, tools: Tools) -> None:
-        self._url = settings.url.get_secret_value()
+        self._url = settings.url.get_secret_value() if settings.url else ""
         self._http = tools.http
         self._message = tools.message
+        self._app: App | None = None
+        if settings.token and settings.channel:
+            api, token = settings.api.get_secret_value(), settings.token.get_secret_value()
+            self._app = App(api, token, settings.channel, tools.http)
 
     async def send(self, alert: Alert, now: datetime) -> Receipt:
         """POST the alert.
@@ -79,6 +118,8 @@ class Slack:
             PermanentFailure: the address or the Slack channel is gone, or refuses us.
         """
         body = render(self._message(alert))
+        if self._app is not None:
+            return await self._app.post(body, now)
         reply = await self._post(body)
         if reply.status == 400 and _code(reply) in _MALFORMED:
             reply = await self._post({key: body[key] for key in body if key != "blocks"})
@@ -87,6 +128,18 @@ class Slack:
         if reply.status >= 400 and _code(reply) in _MALFORMED:
             raise PermanentFailure(f"{_code(reply)}: {origin(self._url)} refused the message")
         return settle(reply, self._url, now)
+
+    async def follow(self, alert: Alert, first: First, now: datetime) -> Receipt:
+        """Answer the story's first message in its thread.
+
+        Raises:
+            FirstGone: the message is not there any more, or it is a webhook, which knows no
+                threads.
+            TemporaryFailure, PermanentFailure: as `send`.
+        """
+        if self._app is None:
+            raise FirstGone("an incoming webhook cannot write in threads")
+        return await self._app.answer(_follow_up(alert, first), first.ref, now)
 
     async def _post(self, body: dict[str, Any]) -> Reply:
         content = json.dumps(body, ensure_ascii=False).encode()
@@ -156,6 +209,21 @@ def _blocks(message: Message, measure: _Measure) -> list[dict[str, Any]]:
     for entry in message.entries:
         blocks += [_rich(*_article(message, entry, measure)), _about(message, entry)]
     return blocks
+
+
+def _follow_up(alert: Alert, first: First) -> dict[str, Any]:
+    """More of a story in one line."""
+    said, entry = follow_up_of(alert, first.alert)
+    said = cut(said, 200)
+    line = [*_texts(f"{said}: "), *_title(entry, _ONE[0])]
+    return {
+        "text": f"{_inert(said)}: {_inert(text_of(cut_text(entry.title, 300)))}",
+        "parse": "none",
+        "link_names": False,
+        "unfurl_links": False,
+        "unfurl_media": False,
+        "blocks": [_rich({"type": "rich_text_section", "elements": line})],
+    }
 
 
 def _header(text: str) -> dict[str, Any]:

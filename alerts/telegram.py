@@ -15,9 +15,9 @@ from pydantic import AfterValidator, SecretStr
 
 from alerts import simple_html as html
 from alerts.alert import Alert
-from alerts.channel import PermanentFailure, Receipt, Tools
+from alerts.channel import First, FirstGone, PermanentFailure, Receipt, Tools
 from alerts.http import Reply, post_json, settle, silence
-from alerts.message import Entry, Message, text_of, when
+from alerts.message import Entry, Message, follow_up_of, text_of, when
 from alerts.settings import ChannelSettings, HttpUrl
 from alerts.text import cut
 
@@ -117,8 +117,32 @@ class Telegram:
             reply = await self._post({**_plain(message), **self._where(str(body["chat_id"]))})
         receipt = self._settled(reply, now)
         if isinstance(moved, int):
-            return Receipt(f"{receipt.status}; the group's id is now {moved}: put it into chat")
-        return receipt
+            told = f"{receipt.status}; the group's id is now {moved}: put it into chat"
+            return Receipt(told, _ref(reply))
+        return Receipt(receipt.status, _ref(reply))
+
+    async def follow(self, alert: Alert, first: First, now: datetime) -> Receipt:
+        """Answer the story's first message without a sound.
+
+        Raises:
+            FirstGone: the message was deleted, or the chat is another.
+            TemporaryFailure, PermanentFailure: as `send`.
+        """
+        chat, _, message = first.ref.rpartition("/")
+        reply_to = {"message_id": int(message), "allow_sending_without_reply": False}
+        said, entry = follow_up_of(alert, first.alert)
+        body = {
+            **self._where(chat),
+            "text": f"{html.words(said, 200)}: {html.title(entry, 400)}",
+            "parse_mode": "HTML",
+            "link_preview_options": {"is_disabled": True},
+            "disable_notification": True,
+            "reply_parameters": reply_to,
+        }
+        reply = await self._post(body)
+        if reply.status == 400:
+            raise FirstGone(f"Telegram cannot answer the first message ({_description(reply)})")
+        return self._settled(reply, now)
 
     def _where(self, chat: str) -> dict[str, Any]:
         return {"chat_id": chat, **({"message_thread_id": self._topic} if self._topic else {})}
@@ -139,6 +163,15 @@ class Telegram:
             if pattern.search(said):
                 raise PermanentFailure(f"Telegram: {meaning}", disables=True)
         return settle(reply, self._url, now)
+
+
+def _ref(reply: Reply) -> str:
+    """The chat's id and the message's in it, as ``-100123/7``."""
+    result = reply.told.get("result")
+    message = result.get("message_id") if isinstance(result, dict) else None
+    chat = result.get("chat") if isinstance(result, dict) else None
+    chat_id = chat.get("id") if isinstance(chat, dict) else None
+    return f"{chat_id}/{message}" if isinstance(message, int) and isinstance(chat_id, int) else ""
 
 
 def _description(reply: Reply) -> str:

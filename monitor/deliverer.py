@@ -21,8 +21,18 @@ from datetime import datetime, timedelta
 
 from loguru import logger
 
-from alerts import Alert, Channel, PermanentFailure, Receipt, TemporaryFailure
+from alerts import (
+    Alert,
+    Channel,
+    First,
+    FirstGone,
+    FollowingChannel,
+    PermanentFailure,
+    Receipt,
+    TemporaryFailure,
+)
 from monitor.config import ChannelConfig, Config
+from monitor.follow_ups import fold, fold_waiting, with_first
 from monitor.logs import outcome
 from monitor.notices import tell
 from monitor.schedule import Retry, next_attempt_at
@@ -31,8 +41,11 @@ from monitor.writer import Refused, Writer
 
 PER_CHANNEL = 4
 _LEASE_MARGIN = timedelta(seconds=15)
-_PATIENCE = 3  # attempts that fail before a channel's fallback tells it
+_PATIENCE = 3  # attempts that fail before a channel's fallback, or a story's summary, tells it
 _QUIET = timedelta(hours=1)  # between two events about dead letters of one channel
+
+
+Result = Receipt | TemporaryFailure | PermanentFailure | FirstGone
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +173,10 @@ class Deliverer:
             for name in self._store.stopped_channels() if self._falls_back(config) else ():
                 to = _fallback(config, name)
                 if to is not None:
+                    fold_waiting(self._store, name, now, f"channel '{name}' is stopped")
                     self._store.hand_over(name, to, now, f"channel '{name}' is stopped")
-            return self._store.claim_deliveries(self._owner, now, leases, slots)
+            claimed = self._store.claim_deliveries(self._owner, now, leases, slots)
+            return [with_first(self._store, delivery) for delivery in claimed]
 
     def _falls_back(self, config: Config) -> bool:
         return any(channel.fallback for channel in config.channels.values())
@@ -224,7 +239,7 @@ class Deliverer:
 
     async def _send(
         self, delivery: ClaimedDelivery, channel: Channel, config: ChannelConfig
-    ) -> Receipt | TemporaryFailure | PermanentFailure:
+    ) -> Result:
         try:
             alert = Alert.from_json(delivery.id, delivery.alert)
         except (ValueError, KeyError, TypeError) as error:
@@ -232,10 +247,12 @@ class Deliverer:
         limit = config.timeout.total_seconds()
         try:
             async with asyncio.timeout(limit):
-                return await channel.send(alert, self._clock())
+                if delivery.follows is None:
+                    return await channel.send(alert, self._clock())
+                return await _follow(channel, alert, delivery.first, self._clock())
         except TimeoutError:
             return TemporaryFailure(f"no answer within {limit:g} s")
-        except (TemporaryFailure, PermanentFailure) as failure:
+        except (TemporaryFailure, PermanentFailure, FirstGone) as failure:
             return failure
         except Exception as error:  # noqa: BLE001 - caught around one delivery, logged whole, retried
             logger.exception("send channel={} delivery={} outcome=bug", config.name, delivery.id)
@@ -244,7 +261,7 @@ class Deliverer:
     def _settle(
         self,
         delivery: ClaimedDelivery,
-        result: Receipt | TemporaryFailure | PermanentFailure,
+        result: Result,
         senders: Senders,
         began: datetime,
     ) -> None:
@@ -254,12 +271,16 @@ class Deliverer:
             self._store.add_attempt(delivery.id, began, now - began, outcome, answer)
             match result:
                 case Receipt():
-                    self._store.settle_sent(delivery.id, now, result.status)
+                    self._store.settle_sent(delivery.id, now, result.status, result.ref)
                     _log("INFO", delivery, "sent", answer=result.status)
                 case TemporaryFailure():
                     self._settle_temporary(delivery, result, senders, now)
                 case PermanentFailure():
                     self._settle_permanent(delivery, result, senders.config, now)
+                case FirstGone():
+                    self._store.forget_ref(delivery.follows or "")
+                    if not self._fold(delivery, result.reason, now):
+                        self._bury(delivery, result.reason, senders.config, now)
 
     def _settle_temporary(
         self, delivery: ClaimedDelivery, failure: TemporaryFailure, senders: Senders, now: datetime
@@ -268,6 +289,8 @@ class Deliverer:
         if failure.blocks and failure.retry_at is not None:
             for channel in senders.beside(delivery.channel):
                 self._store.block_channel(channel, failure.retry_at)
+        if delivery.attempts >= _PATIENCE and self._fold(delivery, failure.reason, now):
+            return
         at = next_attempt_at(
             delivery.attempts,
             delivery.retry_from,
@@ -297,7 +320,18 @@ class Deliverer:
                 f"wirewatch deliveries retry --channel {name}"
             )
             tell(self._store, config, now, "channel_stopped", name, message)
+        if self._fold(delivery, failure.reason, now):
+            return
         self._bury(delivery, failure.reason, config, now)
+
+    def _fold(self, delivery: ClaimedDelivery, reason: str, now: datetime) -> bool:
+        """Let the story's summary tell what a follow-up cannot. False for what is none."""
+        if delivery.follows is None or not fold(
+            self._store, delivery.id, delivery.channel, delivery.alert, now, reason
+        ):
+            return False
+        _log("WARNING", delivery, "folded", error=reason)
+        return True
 
     def _hand_over(
         self, delivery: ClaimedDelivery, reason: str, config: Config, now: datetime
@@ -334,7 +368,19 @@ def _retry(config: ChannelConfig) -> Retry | None:
     return None if own is None else Retry(own.first, own.factor, own.max, own.total)
 
 
-def _in_words(result: Receipt | TemporaryFailure | PermanentFailure) -> tuple[str, str]:
+async def _follow(channel: Channel, alert: Alert, first: First | None, now: datetime) -> Receipt:
+    """Tell more of a story under its first alert.
+
+    Raises:
+        FirstGone: there is none, or none to put anything under.
+        TemporaryFailure, PermanentFailure: as the channel's.
+    """
+    if first is None or not isinstance(channel, FollowingChannel):
+        raise FirstGone("the story's first alert cannot be followed")
+    return await channel.follow(alert, first, now)
+
+
+def _in_words(result: Result) -> tuple[str, str]:
     match result:
         case Receipt():
             return "sent", result.status
@@ -342,6 +388,8 @@ def _in_words(result: Receipt | TemporaryFailure | PermanentFailure) -> tuple[st
             return "temporary", result.reason
         case PermanentFailure():
             return "permanent", result.reason
+        case FirstGone():
+            return "folded", result.reason
 
 
 def _fallback(config: Config, channel: str) -> str | None:

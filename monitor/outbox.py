@@ -163,8 +163,10 @@ def channels_of(rule: RuleConfig, config: Config) -> list[str]:
     return [channel for channel in rule.send if config.channels[channel].enabled]
 
 
-def delivery_of(hit: alerts.Hit, channel: str, now: datetime) -> NewDelivery:
-    """The alert that tells one hit."""
+def delivery_of(
+    hit: alerts.Hit, channel: str, now: datetime, follows: str | None = None
+) -> NewDelivery:
+    """The alert that tells one hit; ``follows``: the delivery under whose message it goes."""
     delivery_id = new_id()
     return NewDelivery(
         id=delivery_id,
@@ -174,11 +176,12 @@ def delivery_of(hit: alerts.Hit, channel: str, now: datetime) -> NewDelivery:
         title=hit.item.title,
         alert=alerts.Alert(id=delivery_id, at=now, body=hit).to_json(),
         hit_ids=(hit.id,),
+        follows=follows,
     )
 
 
 def digest_delivery(
-    rule: RuleConfig,
+    rule: RuleConfig | alerts.Rule,
     channel: str,
     hits: Sequence[alerts.Hit],
     before: Row[Any] | None,
@@ -232,7 +235,7 @@ def held_digests(
 
 
 def _digest(
-    rule: RuleConfig, hits: Sequence[alerts.Hit], row: Row[Any] | None, why: str
+    rule: RuleConfig | alerts.Rule, hits: Sequence[alerts.Hit], row: Row[Any] | None, why: str
 ) -> alerts.Digest:
     """The hits, and those that the held delivery ``row`` carries already: the newest that fit."""
     before = alerts.Alert.from_json(row.id, row.alert).body if row else None

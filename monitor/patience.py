@@ -13,15 +13,14 @@ from datetime import datetime
 
 import alerts
 from alerts.policy import FLOOD, Hold, Send, decide
-from monitor.config import Config, RuleConfig
+from monitor.config import ChannelConfig, Config, RuleConfig
+from monitor.follow_ups import OF_A_STORY, first_of
 from monitor.mutes import ActiveMute, Mutes
 from monitor.notices import tell
 from monitor.outbox import Telling, channels_of, delivery_of, digest_delivery, tells_each
 from monitor.schedule import period
 from monitor.store import NewDelivery, Store
 from monitor.stories import CLOSES_AFTER
-
-_OF_A_STORY = "more of a story told before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +57,8 @@ def queue_patiently(
         if len(telling) > FLOOD:
             _tell_flood(store, config, rule, telling, now)
         for channel in channels_of(rule, config):
-            each = tells_each(rule, config.channels[channel])
-            sorter = _Sorter(store, rule, channel, now, each=each)
+            to = config.channels[channel]
+            sorter = _Sorter(store, rule, to, now, each=tells_each(rule, to))
             sorter.sort(telling, mutes, feeds)
             sorter.write()
             queued += len(sorter.queued)
@@ -72,14 +71,15 @@ class _Sorter:
     is told each hit of a story."""
 
     def __init__(
-        self, store: Store, rule: RuleConfig, channel: str, now: datetime, *, each: bool
+        self, store: Store, rule: RuleConfig, to: ChannelConfig, now: datetime, *, each: bool
     ) -> None:
         self.queued: list[NewDelivery] = []
         self.held: dict[_Reason, list[alerts.Hit]] = {}
-        self._store, self._rule, self._channel, self._now = store, rule, channel, now
+        self._store, self._rule, self._to, self._now = store, rule, to, now
+        self._channel = to.name
         self._each = each
         throttled = rule.manner.throttle is not None
-        self._window = store.window(rule.name, channel) if throttled else None
+        self._window = store.window(rule.name, to.name) if throttled else None
         self._before = self._window
 
     def sort(self, telling: Sequence[Telling], mutes: Mutes, feeds: Collection[str]) -> None:
@@ -91,10 +91,20 @@ class _Sorter:
             story = one.hit.story.id
             mute = mutes.on(self._rule.name, feeds, story)
             if one.follows and not self._each and mute is None:
-                until = self._now + CLOSES_AFTER
-                self._hold_back(_Reason(f"story:{story}", until, _OF_A_STORY), [one.hit])
+                self._follow(one.hit)
             else:
                 self._sort([one.hit], mute)
+
+    def _follow(self, hit: alerts.Hit) -> None:
+        """More of a story: under its first alert at once, where that can be and nothing asks for
+        patience; else summed up when the story closes. Uses up nothing of the throttle."""
+        first = first_of(self._store, self._rule.name, self._to, hit.story.id)
+        now = decide(self._rule.manner, self._rule.severity, self._window, None, self._now)
+        if first is not None and isinstance(now, Send):
+            self.queued.append(delivery_of(hit, self._channel, self._now, follows=first))
+        else:
+            until = self._now + CLOSES_AFTER
+            self._hold_back(_Reason(f"story:{hit.story.id}", until, OF_A_STORY), [hit])
 
     def _sort(self, hits: list[alerts.Hit], mute: ActiveMute | None) -> None:
         manner, severity = self._rule.manner, self._rule.severity

@@ -192,7 +192,9 @@ class Delivery(SQLModel, table=True):
 
     ``state`` is ``due``, ``sending``, ``sent`` or ``dead``. ``alert`` is versioned JSON, fixed when
     queued. While ``sending``, ``due_at`` is the end of the lease. ``held_by``: the feed whose
-    republished window it waits for, or empty.
+    republished window it waits for, or empty. ``ref``: what the service calls the message.
+    ``follows``: the delivery that told its story first; this one goes under it, or, where that
+    cannot be, is ``folded`` into a summary.
     """
 
     __tablename__ = "deliveries"
@@ -217,6 +219,8 @@ class Delivery(SQLModel, table=True):
     sent_at: datetime | None = _time(default=None)
     answer: str = _text(default="")
     held_by: str = _text(default="")
+    ref: str = _text(default="")
+    follows: str | None = _text(default=None)
 
 
 class Attempt(SQLModel, table=True):

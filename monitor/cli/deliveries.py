@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from monitor.store import Store
 
 app = typer.Typer(invoke_without_command=True)
-_STATES = ("due", "held", "sending", "sent", "dead", "dropped")
+_STATES = ("due", "held", "sending", "sent", "dead", "dropped", "folded")
 _COLUMNS = (
     Column("id"),
     Column("queued"),
@@ -45,6 +45,7 @@ _STYLE = {
     "held": "yellow",
     "sending": "cyan",
     "dropped": "dim",
+    "folded": "dim",
 }
 
 
@@ -53,7 +54,7 @@ def listing(
     context: typer.Context,
     config: ConfigPath = None,
     state: Annotated[
-        str | None, typer.Option(help="Only: due, held, sending, sent, dead, dropped.")
+        str | None, typer.Option(help="Only: due, held, sending, sent, dead, dropped, folded.")
     ] = None,
     channel: Annotated[str | None, typer.Option(help="Only to this channel.")] = None,
     limit: Limit = 20,

@@ -12,6 +12,7 @@ from monitor.store.clock import ClockQuestions
 from monitor.store.deliveries import ClaimedDelivery, NewDelivery
 from monitor.store.events import EventQuestions
 from monitor.store.feeds import ConfiguredFeed, FeedQuestions
+from monitor.store.follow_ups import FollowUpQuestions
 from monitor.store.items import ItemQuestions, KnownItem
 from monitor.store.numbers import NumberQuestions
 from monitor.store.stories import StoryQuestions
@@ -27,6 +28,7 @@ class Store(
     ItemQuestions,
     WaitingQuestions,
     StoryQuestions,
+    FollowUpQuestions,
     NumberQuestions,
     EventQuestions,
     ClockQuestions,

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
+from alerts.channel import First
 from monitor.ids import new_id
 from monitor.store.base import (
     Questions,
@@ -28,7 +29,8 @@ _LONGEST_ANSWER = 500
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
     """An alert to be queued for one channel. ``held_until``: it waits until then, unless an
-    operator releases or drops it first, because of the feed ``held_by``; None: it is due."""
+    operator releases or drops it first, because of the feed ``held_by``; None: it is due.
+    ``follows``: the delivery of the story's first alert, under which it goes."""
 
     id: str
     channel: str
@@ -39,11 +41,13 @@ class NewDelivery:
     hit_ids: tuple[str, ...] = ()
     held_until: datetime | None = None
     held_by: str = ""
+    follows: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedDelivery:
-    """A delivery that is ours to send until its lease ends. ``attempts`` counts this one."""
+    """A delivery that is ours to send until its lease ends. ``attempts`` counts this one;
+    ``first``: what it goes under, where it ``follows`` a delivery and that can be had."""
 
     id: str
     channel: str
@@ -53,6 +57,8 @@ class ClaimedDelivery:
     alert: str
     attempts: int
     retry_from: datetime
+    follows: str | None = None
+    first: First | None = None
 
 
 class DeliveryQuestions(Questions):
@@ -77,6 +83,7 @@ class DeliveryQuestions(Questions):
                     "retry_from": delivery.held_until or now,
                     "answer": "",
                     "held_by": delivery.held_by,
+                    "follows": delivery.follows,
                 }
                 for delivery in new
             ],
@@ -207,6 +214,7 @@ class DeliveryQuestions(Questions):
                 alert=row.alert,
                 attempts=row.attempts + 1,
                 retry_from=row.retry_from,
+                follows=row.follows,
             )
             for row in due
         ]
@@ -291,12 +299,13 @@ class DeliveryQuestions(Questions):
         )
         self.queue([delivery], now)
 
-    def settle_sent(self, delivery_id: str, now: datetime, answer: str) -> None:
-        """T3: the service accepted it; true whatever else happened to the row meanwhile."""
+    def settle_sent(self, delivery_id: str, now: datetime, answer: str, ref: str = "") -> None:
+        """T3: the service accepted it, and calls it ``ref``; true whatever else happened to the
+        row meanwhile."""
         self._run(
             sa.update(deliveries)
             .where(deliveries.c.id == delivery_id)
-            .values(state="sent", due_at=None, claimed_by=None, sent_at=now, answer=answer)
+            .values(state="sent", due_at=None, claimed_by=None, sent_at=now, answer=answer, ref=ref)
         )
 
     def settle_retry(self, delivery: ClaimedDelivery, at: datetime, answer: str) -> None:

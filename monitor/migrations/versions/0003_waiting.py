@@ -52,3 +52,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["item_id"], ["items.id"]),
         sa.PrimaryKeyConstraint("story_id", "item_id"),
     )
+    with op.batch_alter_table("deliveries", recreate="never") as table:
+        table.add_column(sa.Column("ref", sa.Text(), nullable=False, server_default=""))
+        table.add_column(sa.Column("follows", sa.Text(), nullable=True))
