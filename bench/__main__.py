@@ -16,6 +16,7 @@ def main() -> None:
     poll_.add_argument("--days", type=float, help="how long the scoreboard goes on")
     poll_.add_argument("--feeds", type=int, help="how many feeds the daemon has")
     poll_.add_argument("--seconds", type=float, default=60, help="how long the daemon is watched")
+    poll_.add_argument("--items", type=int, default=30, help="how many items these hold")
     given = parser.parse_args()
     if given.what == "poll":
         _poll(given)
@@ -39,7 +40,7 @@ def _poll(given: argparse.Namespace) -> None:
     if "cost" in parts:
         poll.cost(50 if given.quick else 200)
     if "scale" in parts:
-        poll.scale(given.feeds or (1_000 if given.quick else 10_000), given.seconds)
+        poll.scale(given.feeds or (1_000 if given.quick else 10_000), given.seconds, given.items)
 
 
 if __name__ == "__main__":

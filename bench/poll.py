@@ -151,7 +151,7 @@ def _cost_once(feeds: int, names: Sequence[str]) -> dict[str, Cost]:
         cold = _rounds(entered, publisher, expected=(feeds, 0))
         same = [_rounds(entered, publisher, expected=(0, feeds)) for _ in range(ROUNDS)]
         new = []
-        for _ in range(ROUNDS):
+        for _ in range(ROUNDS // 2):
             publisher.ask("publish/3")
             new.append(_rounds(entered, publisher, expected=(feeds, 0)))
         return {
@@ -216,18 +216,19 @@ class _Watch:
         return sum(self.process.cpu_times()[:4]) + sum(sum(one.cpu_times()[:2]) for one in live)
 
 
-def scale(feeds: int, seconds: float) -> None:
+def scale(feeds: int, seconds: float, items: int) -> None:
     """Ten thousand feeds on a thousand addresses under one `wirewatch run`: print how it goes."""
     sys.path.insert(0, str(ROOT / "tests"))
     _allow_files()
     every = max(1, feeds // OFFERED)
-    print(f"## Scale: {feeds:,} feeds on 1,000 addresses, each every {every} s\n")
+    print(f"## Scale: {feeds:,} feeds on 1,000 addresses, each every {every} s, {items} items\n")
     with tempfile.TemporaryDirectory() as name, _publisher() as publisher:
         folder = Path(name)
         options = f", every: {every}s"
         (folder / "wirewatch.yaml").write_text(
             configuration(urls(publisher.port, feeds), options), encoding="utf-8"
         )
+        publisher.ask(f"items/{items}")
         _first_day(folder, publisher, feeds)
         publisher.ask(f"flow/{round(1 / CHANGED)}")
         _second_day(folder, publisher, seconds, feeds)

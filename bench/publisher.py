@@ -4,6 +4,7 @@ It listens on one port of every loopback address and knows two ways:
 
     GET /feed/7         feed 7: 30 items, ETag and Last-Modified, 304 to its own
     GET /publish/3      from now on every feed has 3 items more
+    GET /items/5        from now on a feed holds 5 items
     GET /flow/10        from now on a feed has one item more at every tenth request
     GET /count          how many were answered so far: ``200s 304s``
 
@@ -32,6 +33,7 @@ class Library:
 
     def __init__(self) -> None:
         self._texts = [_escaped(text) for text in material().unseen]
+        self.items = ITEMS
         self._published = 0
         self._every = 0
         self._asked = Counter[int]()
@@ -54,7 +56,9 @@ class Library:
 
     def document(self, feed: int, newest: int) -> bytes:
         """The feed, newest item first."""
-        items = b"".join(self._item(feed, number) for number in range(newest, newest - ITEMS, -1))
+        items = b"".join(
+            self._item(feed, number) for number in range(newest, newest - self.items, -1)
+        )
         return (
             b"<?xml version='1.0' encoding='utf-8'?><rss version='2.0'><channel>"
             b"<title>Feed %d</title><link>https://news-%d.example/</link>%b</channel></rss>"
@@ -105,6 +109,8 @@ class Origin(asyncio.Protocol):
                 return self._feed(int(argument), head)
             case "publish":
                 self._library.publish(int(argument))
+            case "items":
+                self._library.items = int(argument)
             case "flow":
                 self._library.flow(int(argument))
             case "count":
