@@ -6,6 +6,13 @@ under the same id: at least once, never not at all.
 
 Each channel has places of its own (`PER_CHANNEL`), so a dead one delays no other. Within a channel
 the oldest due goes first; one that failed waits for its own time and does not hold up the rest.
+When a channel does not keep up, every second place goes to the newest (C12): chose this instead of
+the oldest first always, because after an outage what happens now would be told hours late; and
+instead of the newest first always, because then a channel that never catches up never tells the
+old.
+
+Commits cost more than anything else here. So what ended while one was made shares the next (T3),
+and one claim (T2) fills all places that are free by then.
 """
 
 from __future__ import annotations
@@ -13,10 +20,10 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from loguru import logger
@@ -35,7 +42,7 @@ from monitor.config import ChannelConfig, Config
 from monitor.follow_ups import fold, fold_waiting, with_first
 from monitor.logs import outcome
 from monitor.notices import tell
-from monitor.schedule import Retry, next_attempt_at
+from monitor.schedule import Retry, last_attempt_at, next_attempt_at, period
 from monitor.store import ClaimedDelivery, Store
 from monitor.writer import Refused, Writer
 
@@ -45,7 +52,25 @@ _PATIENCE = 3  # attempts that fail before a channel's fallback, or a story's su
 _QUIET = timedelta(hours=1)  # between two events about dead letters of one channel
 
 
-Result = Receipt | TemporaryFailure | PermanentFailure | FirstGone
+@dataclass(frozen=True, slots=True)
+class TooLate:
+    """It has waited for longer than its channel tries to send anything: nobody is told now."""
+
+    reason: str
+
+
+Result = Receipt | TemporaryFailure | PermanentFailure | FirstGone | TooLate
+
+
+@dataclass(slots=True, eq=False)
+class _Ended:
+    """A send that ended, until that is written. ``error``: why it could not be."""
+
+    delivery: ClaimedDelivery
+    result: Result
+    senders: Senders
+    began: datetime
+    error: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +124,9 @@ class Deliverer:
         self._clock = clock
         self._fraction = fraction
         self._busy: Counter[str] = Counter()
-        self._claims = 0
+        self._claiming = self._claim_again = False
+        self._turns: Counter[str] = Counter()  # places offered, to share them with the newest
+        self._ended: deque[_Ended] = deque()
         self._free_at: dict[str, float] = {}  # of places with a pause, on the monotonic clock
         self._offered: dict[str, int] = {}  # the round in which a channel last had a place
         self._rounds = 0
@@ -116,7 +143,7 @@ class Deliverer:
     @property
     def full(self) -> bool:
         """No channel has a place left: no claim is to be expected."""
-        return not self._claims and not any(self._places().values())
+        return not self._claiming and not any(self._places().values())
 
     def _places(self) -> dict[str, int]:
         """How many sends each channel may begin now; of those that lead to one place where one
@@ -138,7 +165,22 @@ class Deliverer:
         return places
 
     async def deliver_due(self) -> int:
-        """T2, and start what it claimed. How many were started."""
+        """T2, and start what it claimed. How many were started. While a claim is under way, none:
+        another follows it."""
+        if self._claiming:
+            self._claim_again = True
+            return 0
+        self._claiming, started = True, 0
+        try:
+            while True:
+                self._claim_again = False
+                started += await self._begin_due()
+                if not self._claim_again:
+                    return started
+        finally:
+            self._claiming = False
+
+    async def _begin_due(self) -> int:
         senders = self.senders
         slots = self._places()
         self._rounds += 1
@@ -146,16 +188,10 @@ class Deliverer:
         if self._stopping.is_set() or not any(slots.values()):
             return 0
         leases = {name: senders.config.channels[name].timeout + _LEASE_MARGIN for name in slots}
-        # Taken before the claim: two rounds under way at once must not share a place.
-        self._claims += 1
-        for name, free in slots.items():
-            self._busy[name] += free
+        newest = {name: self._newest(name, free) for name, free in slots.items()}
         try:
-            claimed = await self._writer(self._claim, senders.config, leases, slots)
+            claimed = await self._writer(self._claim, senders.config, leases, slots, newest)
         finally:
-            for name, free in slots.items():
-                self._busy[name] -= free
-            self._claims -= 1
             self.progress += 1
         if self._stopping.is_set():  # not begun: the next start makes them due at once
             return 0
@@ -164,8 +200,17 @@ class Deliverer:
             self._start(delivery, senders)
         return len(new)
 
+    def _newest(self, channel: str, free: int) -> int:
+        """How many of these places are for the newest: every second one that there is."""
+        before, self._turns[channel] = self._turns[channel], self._turns[channel] + free
+        return self._turns[channel] // 2 - before // 2
+
     def _claim(
-        self, config: Config, leases: Mapping[str, timedelta], slots: Mapping[str, int]
+        self,
+        config: Config,
+        leases: Mapping[str, timedelta],
+        slots: Mapping[str, int],
+        newest: Mapping[str, int],
     ) -> list[ClaimedDelivery]:
         """T2. What is due for a channel that is stopped goes to its fallback first."""
         now = self._clock()
@@ -175,7 +220,7 @@ class Deliverer:
                 if to is not None:
                     fold_waiting(self._store, name, now, f"channel '{name}' is stopped")
                     self._store.hand_over(name, to, now, f"channel '{name}' is stopped")
-            claimed = self._store.claim_deliveries(self._owner, now, leases, slots)
+            claimed = self._store.claim_deliveries(self._owner, now, leases, slots, newest)
             return [with_first(self._store, delivery) for delivery in claimed]
 
     def _falls_back(self, config: Config) -> bool:
@@ -190,7 +235,7 @@ class Deliverer:
             asyncio.get_running_loop().call_later(limit.pause, self._go_on)
         task = asyncio.create_task(self._deliver(delivery, senders), name=f"send {delivery.id}")
         self._running.add(task)
-        task.add_done_callback(lambda done: self._ended(done, delivery))
+        task.add_done_callback(lambda done: self._finished(done, delivery))
 
     def _go_on(self) -> None:
         """The pause of a channel is over: do not wait for the tick."""
@@ -203,7 +248,7 @@ class Deliverer:
         if not task.cancelled():
             task.exception()  # the tick, which meets it again, says so
 
-    def _ended(self, task: asyncio.Task[None], delivery: ClaimedDelivery) -> None:
+    def _finished(self, task: asyncio.Task[None], delivery: ClaimedDelivery) -> None:
         self._running.discard(task)
         self._sending.discard(delivery.id)
         if task.cancelled() or (error := task.exception()) is None:
@@ -228,8 +273,10 @@ class Deliverer:
         config = senders.config.channels[delivery.channel]
         try:
             began = self._clock()
-            result = await self._send(delivery, senders.channels[delivery.channel], config)
-            await self._writer.insist(_LEASE_MARGIN, self._settle, delivery, result, senders, began)
+            result = _too_late(delivery, config, began) or await self._send(
+                delivery, senders.channels[delivery.channel], config
+            )
+            await self._record(_Ended(delivery, result, senders, began))
         finally:
             self._busy[delivery.channel] -= 1
         if isinstance(result, Receipt):
@@ -237,11 +284,44 @@ class Deliverer:
             with suppress(Refused):  # then at the next tick
                 await self.deliver_due()
 
+    async def _record(self, ended: _Ended) -> None:
+        """T3, together with whatever else ended meanwhile."""
+        self._ended.append(ended)
+        try:
+            await self._writer.insist(_LEASE_MARGIN, self._settle_ended)
+        except Refused:  # its lease is over
+            with suppress(ValueError):
+                self._ended.remove(ended)
+            raise
+        if ended.error is not None:
+            raise ended.error
+
+    def _settle_ended(self) -> None:
+        """One commit for everything that has ended. What cannot be written keeps nothing else from
+        it."""
+        group = [self._ended.popleft() for _ in range(len(self._ended))]
+        try:
+            with self._store.transaction():
+                for one in group:
+                    self._settle(one)
+        except Refused:
+            self._ended.extendleft(reversed(group))
+            raise
+        except Exception:  # noqa: BLE001 - a bug of ours in one of them: which, is seen one by one
+            for one in group:
+                self._settle_alone(one)
+
+    def _settle_alone(self, one: _Ended) -> None:
+        try:
+            self._settle(one)
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            one.error = error
+
     async def _send(
         self, delivery: ClaimedDelivery, channel: Channel, config: ChannelConfig
     ) -> Result:
         try:
-            alert = Alert.from_json(delivery.id, delivery.alert)
+            alert = replace(Alert.from_json(delivery.id, delivery.alert), done=delivery.done)
         except (ValueError, KeyError, TypeError) as error:
             return PermanentFailure(f"the stored alert cannot be read: {error}")
         limit = config.timeout.total_seconds()
@@ -258,17 +338,14 @@ class Deliverer:
             logger.exception("send channel={} delivery={} outcome=bug", config.name, delivery.id)
             return TemporaryFailure(f"a bug in wirewatch: {error!r}")
 
-    def _settle(
-        self,
-        delivery: ClaimedDelivery,
-        result: Result,
-        senders: Senders,
-        began: datetime,
-    ) -> None:
+    def _settle(self, ended: _Ended) -> None:
+        delivery, result, senders = ended.delivery, ended.result, ended.senders
         now = self._clock()
         with self._store.transaction():
             outcome, answer = _in_words(result)
-            self._store.add_attempt(delivery.id, began, now - began, outcome, answer)
+            self._store.add_attempt(delivery.id, ended.began, now - ended.began, outcome, answer)
+            if isinstance(result, TemporaryFailure | PermanentFailure) and result.done:
+                self._store.note_done(delivery.id, result.done)
             match result:
                 case Receipt():
                     self._store.settle_sent(delivery.id, now, result.status, result.ref)
@@ -277,6 +354,8 @@ class Deliverer:
                     self._settle_temporary(delivery, result, senders, now)
                 case PermanentFailure():
                     self._settle_permanent(delivery, result, senders.config, now)
+                case TooLate():
+                    self._bury(delivery, result.reason, senders.config, now, late=True)
                 case FirstGone():
                     self._store.forget_ref(delivery.follows or "")
                     if not self._fold(delivery, result.reason, now):
@@ -344,8 +423,17 @@ class Deliverer:
         _log("WARNING", delivery, "handed_over", error=reason, to=to)
         return True
 
-    def _bury(self, delivery: ClaimedDelivery, reason: str, config: Config, now: datetime) -> None:
-        if delivery.kind != "event" and self._hand_over(delivery, reason, config, now):
+    def _bury(
+        self,
+        delivery: ClaimedDelivery,
+        reason: str,
+        config: Config,
+        now: datetime,
+        *,
+        late: bool = False,
+    ) -> None:
+        """A dead letter here; its fallback tells it, unless it is too ``late`` for anybody."""
+        if not late and delivery.kind != "event" and self._hand_over(delivery, reason, config, now):
             return
         if not self._store.settle_dead(delivery, reason):
             return  # another attempt has had, or will have, the last word
@@ -366,6 +454,15 @@ class Deliverer:
 def _retry(config: ChannelConfig) -> Retry | None:
     own = config.retry
     return None if own is None else Retry(own.first, own.factor, own.max, own.total)
+
+
+def _too_late(delivery: ClaimedDelivery, config: ChannelConfig, now: datetime) -> TooLate | None:
+    """C16: what the schedule of its channel has no attempt for any more is not sent late."""
+    retry = _retry(config)
+    if now <= last_attempt_at(delivery.retry_from, retry):
+        return None
+    waited = period(timedelta(seconds=int((now - delivery.retry_from).total_seconds())))
+    return TooLate(f"too old: it has waited for {waited}, and this channel tries for no longer")
 
 
 async def _follow(channel: Channel, alert: Alert, first: First | None, now: datetime) -> Receipt:
@@ -390,6 +487,8 @@ def _in_words(result: Result) -> tuple[str, str]:
             return "permanent", result.reason
         case FirstGone():
             return "folded", result.reason
+        case TooLate():
+            return "too_late", result.reason
 
 
 def _fallback(config: Config, channel: str) -> str | None:

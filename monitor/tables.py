@@ -4,7 +4,8 @@ Ids are UUIDv7 text made by us, times aware UTC, JSON is text. Nothing here or i
 `monitor.store`'s questions relies on SQLite: PostgreSQL is to hold the same tables.
 
 A delivery's ``due_at`` is empty once nothing more is to be done about it, so one index over
-(channel, due_at) finds what is due however long the history grows.
+(channel, due_at, id) finds what is due, oldest and newest, however long the history grows and
+however much is due at one moment.
 """
 
 from __future__ import annotations
@@ -157,7 +158,8 @@ class Item(SQLModel, table=True):
 
 class Sighting(SQLModel, table=True):
     """An item's entry in one feed, under the key that feed gives it. ``text_hash`` of the entry:
-    another one means it was edited there. Empty: that of its item, as it was then."""
+    another one means it was edited there. Empty: that of its item, as it was then. A key that the
+    feed uses for another article now is ``was:`` and the item's id."""
 
     __tablename__ = "sightings"
 
@@ -172,7 +174,7 @@ class Sighting(SQLModel, table=True):
 
 class Hit(SQLModel, table=True):
     """The stored fact: this rule matched this item. ``match`` is the alert's JSON of why.
-    ``untold`` is empty, or says why nobody was told (``baseline``, ``max_age``)."""
+    ``untold`` is empty, or says why nobody was told (``baseline``, ``max_age``, ``dropped``)."""
 
     __tablename__ = "hits"
     __table_args__ = (sa.UniqueConstraint("item_id", "rule", name="hits_once"),)
@@ -190,16 +192,18 @@ class Hit(SQLModel, table=True):
 class Delivery(SQLModel, table=True):
     """The outbox row: one alert for one channel and how far it got.
 
-    ``state`` is ``due``, ``sending``, ``sent`` or ``dead``. ``alert`` is versioned JSON, fixed when
-    queued. While ``sending``, ``due_at`` is the end of the lease. ``held_by``: the feed whose
-    republished window it waits for, or empty. ``ref``: what the service calls the message.
+    ``state`` is ``due``, ``held`` (until ``due_at``), ``sending``, ``sent``, ``dead``, ``dropped``
+    or ``folded``. ``alert`` is versioned JSON, fixed when queued. While ``sending``, ``due_at`` is
+    the end of the lease. ``held_by``: what it waits for, empty or the id of the feed that
+    republished its window, or as `monitor.patience` names it. ``done``: a JSON list of
+    the recipients, of several, that have it. ``ref``: what the service calls the message.
     ``follows``: the delivery that told its story first; this one goes under it, or, where that
     cannot be, is ``folded`` into a summary.
     """
 
     __tablename__ = "deliveries"
     __table_args__ = (
-        sa.Index("deliveries_due", "channel", "due_at"),
+        sa.Index("deliveries_due", "channel", "due_at", "id"),
         sa.Index("deliveries_state", "state", "created_at"),
     )
 
@@ -219,6 +223,7 @@ class Delivery(SQLModel, table=True):
     sent_at: datetime | None = _time(default=None)
     answer: str = _text(default="")
     held_by: str = _text(default="")
+    done: str = _text(default="[]")
     ref: str = _text(default="")
     follows: str | None = _text(default=None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +25,10 @@ from monitor.store.base import (
 )
 
 _LONGEST_ANSWER = 500
+_CHUNK = 200  # deliveries handed over in one transaction
+_BEHIND = timedelta(seconds=3)
+"""A channel whose oldest alert has been due for so long does not keep up: half of its places go to
+the newest (`DeliveryQuestions.claim_deliveries`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,8 @@ class NewDelivery:
 @dataclass(frozen=True, slots=True)
 class ClaimedDelivery:
     """A delivery that is ours to send until its lease ends. ``attempts`` counts this one;
-    ``first``: what it goes under, where it ``follows`` a delivery and that can be had."""
+    ``first``: what it goes under, where it ``follows`` a delivery and that can be had; ``done``:
+    recipients, of several, that have it already."""
 
     id: str
     channel: str
@@ -59,6 +65,7 @@ class ClaimedDelivery:
     retry_from: datetime
     follows: str | None = None
     first: First | None = None
+    done: frozenset[str] = frozenset()
 
 
 class DeliveryQuestions(Questions):
@@ -165,14 +172,17 @@ class DeliveryQuestions(Questions):
         now: datetime,
         leases: Mapping[str, timedelta],
         slots: Mapping[str, int],
+        newest: Mapping[str, int] | None = None,
     ) -> list[ClaimedDelivery]:
-        """T2: due deliveries, oldest first, at most ``slots`` a channel, ours for its lease."""
+        """T2: due deliveries, oldest first, at most ``slots`` a channel, ours for its lease. Of
+        the slots of a channel that does not keep up, ``newest`` go to what came last."""
         claimed: list[ClaimedDelivery] = []
         with self.transaction():
             held = self._held_channels(now)
             for channel, free in slots.items():
                 if free > 0 and channel not in held:
-                    claimed += self._claim_channel(owner, now, channel, free, leases[channel])
+                    due = self._due(channel, now, free, (newest or {}).get(channel, 0))
+                    claimed += self._claim_rows(owner, now, due, leases[channel])
         return claimed
 
     def _held_channels(self, now: datetime) -> set[str]:
@@ -183,15 +193,25 @@ class DeliveryQuestions(Questions):
         )
         return set(rows.scalars())
 
-    def _claim_channel(
-        self, owner: str, now: datetime, channel: str, limit: int, lease: timedelta
+    def _due(self, channel: str, now: datetime, limit: int, newest: int) -> list[Row[Any]]:
+        mine = sa.and_(deliveries.c.channel == channel, deliveries.c.due_at <= now)
+        question = sa.select(deliveries).order_by(deliveries.c.due_at, deliveries.c.id)
+        due = list(self._run(question.where(mine).limit(limit)))
+        if not newest or len(due) < limit or due[0].due_at > now - _BEHIND:
+            return due
+        latest = sa.select(sa.func.max(deliveries.c.due_at)).where(mine).scalar_subquery()
+        known = [row.id for row in due]
+        came_last = question.where(
+            deliveries.c.channel == channel,
+            deliveries.c.due_at == latest,
+            deliveries.c.id.not_in(known),
+        )
+        last = list(self._run(came_last.limit(newest)))
+        return due[: limit - len(last)] + last
+
+    def _claim_rows(
+        self, owner: str, now: datetime, due: Sequence[Row[Any]], lease: timedelta
     ) -> list[ClaimedDelivery]:
-        due = self._run(
-            sa.select(deliveries)
-            .where(deliveries.c.channel == channel, deliveries.c.due_at <= now)
-            .order_by(deliveries.c.due_at, deliveries.c.id)
-            .limit(limit)
-        ).all()
         if due:
             self._run(
                 sa.update(deliveries)
@@ -215,6 +235,7 @@ class DeliveryQuestions(Questions):
                 attempts=row.attempts + 1,
                 retry_from=row.retry_from,
                 follows=row.follows,
+                done=frozenset(json.loads(row.done)),
             )
             for row in due
         ]
@@ -227,7 +248,7 @@ class DeliveryQuestions(Questions):
         self._run(
             sa.insert(attempts).values(
                 delivery_id=delivery_id,
-                number=self._run(before).scalar_one() + 1,
+                number=before.scalar_subquery() + 1,
                 at=at,
                 took_ms=max(0, round(took.total_seconds() * 1000)),
                 outcome=outcome,
@@ -252,14 +273,15 @@ class DeliveryQuestions(Questions):
     def hand_over(
         self, channel: str, to: str, now: datetime, why: str, ids: Collection[str] = ()
     ) -> int:
-        """Tell by another channel what this one cannot: these, or all that are due. Each becomes
-        a dead letter here and a new delivery there, unless its hits have been told there. Says
-        how many."""
+        """Tell by another channel what this one cannot: these, or those that are due, many at a
+        time. Each becomes a dead letter here and a new delivery there, unless its hits have been
+        told there. Says how many."""
         question = sa.select(deliveries).where(deliveries.c.channel == channel)
         if ids:
             question = question.where(deliveries.c.id.in_(list(ids)))
         else:
             question = question.where(deliveries.c.state == "due", deliveries.c.due_at <= now)
+            question = question.order_by(deliveries.c.due_at, deliveries.c.id).limit(_CHUNK)
         rows = self._run(question).all()
         for row in rows:
             self._run(
@@ -390,12 +412,36 @@ class DeliveryQuestions(Questions):
                     .values(state="due", due_at=now, attempts=0, retry_from=now)
                 )
             revived = {row.channel for row in dead} | ({channel} if channel else set())
+            self._forget_delay(revived, now)
             self._run(
                 sa.update(channels)
                 .where(channels.c.name.in_(revived))
                 .values(disabled=False, disabled_why="", disabled_at=None, blocked_until=None)
             )
             return [row.id for row in dead]
+
+    def _forget_delay(self, names: Collection[str], now: datetime) -> None:
+        """What waited because its channel was disabled is as good as new."""
+        stopped = sa.select(channels.c.name).where(
+            channels.c.name.in_(names), channels.c.disabled.is_(True)
+        )
+        self._run(
+            sa.update(deliveries)
+            .where(
+                deliveries.c.channel.in_(stopped),
+                deliveries.c.state == "due",
+                deliveries.c.retry_from < now,
+            )
+            .values(retry_from=now)
+        )
+
+    def note_done(self, delivery_id: str, done: Collection[str]) -> None:
+        """These recipients, of several, have it, also when others do not."""
+        self._run(
+            sa.update(deliveries)
+            .where(deliveries.c.id == delivery_id)
+            .values(done=json.dumps(sorted(done), ensure_ascii=False))
+        )
 
     def find_deliveries(self, beginning: str) -> list[str]:
         """Ids that begin so."""

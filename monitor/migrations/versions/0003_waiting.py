@@ -53,5 +53,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("story_id", "item_id"),
     )
     with op.batch_alter_table("deliveries", recreate="never") as table:
+        table.add_column(sa.Column("done", sa.Text(), nullable=False, server_default="[]"))
         table.add_column(sa.Column("ref", sa.Text(), nullable=False, server_default=""))
         table.add_column(sa.Column("follows", sa.Text(), nullable=True))
+    op.drop_index("deliveries_due", "deliveries")
+    op.create_index("deliveries_due", "deliveries", ["channel", "due_at", "id"])
