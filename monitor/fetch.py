@@ -23,7 +23,7 @@ from monitor import hints
 from monitor.guard import FeedClient
 from monitor.transport import DialBlocked, NameUnknown, TlsFailed
 from monitor.unpack import BadBody, Unpacker
-from monitor.urls import BadUrl, joined, origin, parsed, redacted
+from monitor.urls import BadUrl, host_in, joined, origin, parsed, redacted
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +114,14 @@ class FetchFailed:
 
 
 FetchResult = Fetched | NotModified | FetchFailed
-Turn = Callable[[str], Awaitable[None]]
-
+Turn = Callable[[str], Awaitable[datetime | None]]
+"""Waits until a host may be asked; says until when it wants no request, None where it does not."""
 
 MAX_REDIRECTS = 5
 MAX_BODY = 15 * 1024 * 1024
 TIMEOUT = timedelta(seconds=30)
+LONGEST_WAIT = timedelta(seconds=60)
+"""For the turns of one fetch, together."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
@@ -145,17 +147,18 @@ async def fetch(
 
     One deadline bounds everything: names, connections, hops and bodies. ``max_body`` bounds the
     decompressed body. ``now`` is when the request starts, aware UTC. ``turn`` waits until a host
-    may be asked, before every request.
+    may be asked, before every request; that time is ours and not the server's, and has a bound of
+    its own.
     """
     seconds = timeout.total_seconds()
-    journey = _Journey(client, request, _Clock(now), max_body, turn)
+    journey = _Journey(client, request, _Clock(now), max_body)
     try:
-        async with asyncio.timeout(seconds):
-            return await journey.result()
+        async with asyncio.timeout(seconds) as deadline:
+            return await journey.result(_Queue(turn, deadline) if turn else None)
     except TimeoutError:
         return journey.failed("timeout", f"no answer within {seconds:g} s")
     except _Ended as ended:
-        return journey.failed(ended.kind, str(ended), ended.status)
+        return journey.failed(ended.kind, str(ended), ended.status, ended.retry_at)
     except BadBody as bad:
         return journey.failed(bad.kind, bad.message)
     except httpx.HTTPError as error:
@@ -163,10 +166,17 @@ async def fetch(
 
 
 class _Ended(Exception):  # noqa: N818 - carries an outcome out of the depths of one fetch
-    def __init__(self, kind: FailureKind, message: str, status: int | None = None) -> None:
+    def __init__(
+        self,
+        kind: FailureKind,
+        message: str,
+        status: int | None = None,
+        retry_at: datetime | None = None,
+    ) -> None:
         super().__init__(message)
         self.kind = kind
         self.status = status
+        self.retry_at = retry_at
 
 
 class _Clock:
@@ -181,6 +191,36 @@ class _Clock:
         return self._began + timedelta(seconds=self._loop.time() - self._at)
 
 
+class _Queue:
+    """Where a fetch waits for its turns, while its deadline stands still."""
+
+    def __init__(self, turn: Turn, deadline: asyncio.Timeout) -> None:
+        self._turn = turn
+        self._deadline = deadline
+        self._loop = asyncio.get_running_loop()
+        self._patience = LONGEST_WAIT.total_seconds()
+
+    async def wait(self, host: str) -> None:
+        began = self._loop.time()
+        due = self._deadline.when()
+        self._deadline.reschedule(None)
+        try:
+            async with asyncio.timeout(self._patience):
+                silent_until = await self._turn(host)
+        except TimeoutError:
+            wait = f"{LONGEST_WAIT.total_seconds():g} s"
+            raise _Ended("timeout", f"others are asking {host}: no turn within {wait}") from None
+        finally:
+            waited = self._loop.time() - began
+            self._patience -= waited
+            if due is not None:
+                self._deadline.reschedule(due + waited)
+        if silent_until is not None:
+            until = f"{silent_until:%Y-%m-%d %H:%M:%S} UTC"
+            message = f"{host} wants no request before {until}"
+            raise _Ended("rate_limited", message, retry_at=silent_until)
+
+
 class _Journey:
     """One fetch, from the configured URL to an answer: which hop is asked by which door, and
     told what."""
@@ -191,24 +231,22 @@ class _Journey:
         request: FetchRequest,
         clock: _Clock,
         max_body: int,
-        turn: Turn | None,
     ) -> None:
         self._client = client
         self._request = request
         self._clock = clock
         self._max_body = max_body
-        self._turn = turn
         self._at_home = True  # every hop so far stayed within the configured origin
         self._answered_at: datetime | None = None
         self._permanent = True  # every redirect so far was permanent
         self._seen: list[str] = []
 
-    async def result(self) -> FetchResult:
+    async def result(self, queue: _Queue | None) -> FetchResult:
         url = self._first()
         while True:
             self._visit(url)
-            if self._turn is not None:
-                await self._turn(url.host)
+            if queue is not None:
+                await queue.wait(host_in(url))
             response = await self._asked(url)
             self._answered_at = self._clock.now()
             try:

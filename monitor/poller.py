@@ -26,6 +26,7 @@ from monitor.fetch import (
     Fetched,
     FetchFailed,
     FetchRequest,
+    FetchResult,
     NotModified,
     Validators,
     fetch,
@@ -43,7 +44,7 @@ from monitor.turns import Turns, Way
 from monitor.urls import host_of, normalised
 from monitor.writer import Refused, Writer
 
-LEASE = timedelta(minutes=3)
+LEASE = timedelta(minutes=4)
 AT_ONCE = 64
 _REFILLED_AT = 4
 """Claim anew when a quarter of the places is free: a claim costs about as much for many as for
@@ -219,6 +220,9 @@ class Poller:
         try:
             if feeds:  # else it left the configuration between claim and now
                 poll = await self._ask(row, feeds, watch)
+        except Refused as refused:  # the database, not the feed: T0 set the next poll
+            outcome("ERROR", "poll", feed=row.name, outcome="not_asked", error=refused.orig)
+            return
         except Exception as error:  # noqa: BLE001 - caught around one feed, logged whole, backed off
             logger.exception("poll feed={} outcome=bug", row.name)
             poll = crashed(poll, error)
@@ -237,8 +241,7 @@ class Poller:
         began = self._clock()
         probe = _is_probe(row, began)
         request = _request(row, feeds[0], unconditional=probe)
-        async with Way(self._turns) as way:
-            answer = await fetch(watch.clients.feeds, request, now=began, turn=way.to)
+        answer = await self._fetched(request, began, row.host, watch)
         poll = Poll(
             row,
             feeds,
@@ -262,6 +265,21 @@ class Poller:
                 return await self._read(poll, answer)
             case _:
                 assert_never(answer)
+
+    async def _fetched(
+        self, request: FetchRequest, now: datetime, home: str, watch: Watch
+    ) -> FetchResult:
+        """The answer, each host asked in turn. That ``home`` may be asked T0 has seen; a host that
+        a server leads to may have asked for silence, which counts for all who come there."""
+        async with Way(self._turns, watch.pause) as way:
+
+            async def turn(host: str) -> datetime | None:
+                await way.to(host)
+                if host == home:
+                    return None
+                return await self._writer(self._store.silent_until, host, self._clock())
+
+            return await fetch(watch.clients.feeds, request, now=now, turn=turn)
 
     async def _read(self, poll: Poll, answer: Fetched) -> Poll:
         row, feeds = poll.row, poll.feeds
@@ -321,13 +339,10 @@ class Poller:
         """An older page, asked for like any other request: guarded, after the host's pause, with
         the operator's secrets only where the feed itself lives."""
         watch, feed = self.watch, poll.feeds[0]
-        host = asked_host(url, None, poll.row.host)
-        await asyncio.sleep(watch.pause(host).total_seconds())
         request = FetchRequest(poll.row.url, headers=feed.headers, auth=feed.auth, start=url)
-        async with Way(self._turns) as way:
-            now = self._clock()
-            answer = await fetch(watch.clients.feeds, request, now=now, turn=way.to)
+        answer = await self._fetched(request, self._clock(), "", watch)
         if isinstance(answer, FetchFailed) and answer.kind == "rate_limited" and answer.retry_at:
+            host = asked_host(answer.url, None, poll.row.host)
             await self._writer(self._store.block_host, host, answer.retry_at)
         if not isinstance(answer, Fetched):
             return None

@@ -2,13 +2,16 @@
 
 T0 lets one feed of a host be asked; where its server sends us is known only on the way. So every
 request of a poll has its turn at its host, and gives it back before it goes on to another: whoever
-holds a turn waits for none.
+holds a turn waits for none. The next turn comes after the host's pause, whoever led there.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import islice
 from types import TracebackType
 from typing import Self
 
@@ -19,17 +22,26 @@ class _Host:
     wanted: int = 0
 
 
+Pause = Callable[[str], timedelta]
+"""Between two requests to a host."""
+
+
+def _no_pause(_: str) -> timedelta:
+    return timedelta()
+
+
 class Turns:
-    """The hosts that are being asked now."""
+    """The hosts that are being asked now, and those that were asked just now."""
 
     def __init__(self) -> None:
         self._hosts: dict[str, _Host] = {}
+        self._free_at: dict[str, float] = {}  # on the loop's clock, which nobody sets
 
     def __len__(self) -> int:
         return len(self._hosts)
 
     async def take(self, name: str) -> None:
-        """Wait until nobody else asks this host."""
+        """Wait until nobody else asks this host, and its pause is over."""
         host = self._hosts.setdefault(name, _Host())
         host.wanted += 1
         try:
@@ -37,12 +49,28 @@ class Turns:
         except BaseException:
             self._leave(name, host)
             raise
+        try:
+            await self._rest(name)
+        except BaseException:
+            self.give_back(name)
+            raise
 
-    def give_back(self, name: str) -> None:
-        """Let the next one ask."""
+    async def _rest(self, name: str) -> None:
+        left = self._free_at.get(name, 0.0) - asyncio.get_running_loop().time()
+        if left > 0:
+            await asyncio.sleep(left)
+
+    def give_back(self, name: str, pause: timedelta = timedelta()) -> None:
+        """Let the next one ask, after so long a pause."""
         host = self._hosts[name]
         host.lock.release()
         self._leave(name, host)
+        if pause:
+            now = asyncio.get_running_loop().time()
+            self._free_at.pop(name, None)
+            for other in [n for n, at in islice(self._free_at.items(), 2) if at <= now]:
+                del self._free_at[other]  # two of the oldest each time, so that they stay few
+            self._free_at[name] = now + pause.total_seconds()
 
     def _leave(self, name: str, host: _Host) -> None:
         host.wanted -= 1
@@ -51,10 +79,12 @@ class Turns:
 
 
 class Way:
-    """One poll's way from host to host; at the end of the ``async with`` it holds no turn."""
+    """One poll's way from host to host; at the end of the ``async with`` it holds no turn.
+    ``pause`` says how long each host it leaves is left alone."""
 
-    def __init__(self, turns: Turns) -> None:
+    def __init__(self, turns: Turns, pause: Pause = _no_pause) -> None:
         self._turns = turns
+        self._pause = pause
         self._at: str | None = None
 
     async def __aenter__(self) -> Self:
@@ -77,5 +107,5 @@ class Way:
 
     def _leave(self) -> None:
         if self._at is not None:
-            self._turns.give_back(self._at)
+            self._turns.give_back(self._at, self._pause(self._at))
             self._at = None

@@ -107,10 +107,11 @@ def host_of(url: str) -> str:
     Raises:
         BadUrl: as `parsed`.
     """
-    return _host(parsed(url))
+    return host_in(parsed(url))
 
 
-def _host(url: httpx.URL) -> str:
+def host_in(url: httpx.URL) -> str:
+    """The same of a URL that was read already."""
     return url.raw_host.decode("ascii").lower().rstrip(".")
 
 
@@ -125,7 +126,7 @@ def normalised(url: str) -> str:
         BadUrl: as `parsed`.
     """
     found = parsed(url)
-    host = _host(found)
+    host = host_in(found)
     port = f":{found.port}" if found.port not in {None, _DEFAULT_PORTS[found.scheme]} else ""
     path = found.raw_path.decode("ascii")
     path = path if found.query else path.removesuffix("?")

@@ -141,6 +141,15 @@ class TurnQuestions(Questions):
                 question = sa.update(hosts).where(hosts.c.host == host)
                 self._run(question.values(blocked_until=until))
 
+    def silent_until(self, host: str, now: datetime) -> datetime | None:
+        """Until when this host wants no request; None where it said nothing of it."""
+        with self.transaction():
+            question = sa.select(hosts.c.blocked_until)
+            until: datetime | None = self._run(
+                question.where(hosts.c.host == host, hosts.c.blocked_until > now)
+            ).scalar()
+            return until
+
     def blocked_hosts(self, now: datetime) -> dict[str, datetime]:
         """Hosts that want no request, and until when."""
         with self.transaction():
@@ -167,14 +176,6 @@ def _again_at(row: Row[Any], now: datetime) -> datetime:
         return at
     wishes = remembered(row.ttl_s, row.sy_s, row.skip_hours, row.skip_days)
     return unskipped(at, wishes, now)[0]
-
-
-def _again(row: Row[Any], now: datetime) -> datetime:
-    """When to ask once more if nothing comes of this poll."""
-    at = now + _as_before(row)
-    if row.every_s is not None or not (row.skip_hours or row.skip_days):
-        return at
-    return unskipped(at, remembered(None, None, row.skip_hours, row.skip_days), now)[0]
 
 
 def _as_before(row: Row[Any]) -> timedelta:

@@ -7,11 +7,12 @@ A number such as A17 names the requirement of the catalogue that a test shows.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from rigs.origin import Origin, Page, Reply, Request
 
 from monitor.config import load
 from monitor.daemon import Engine, engine
+from monitor.fetch import fetch
 from monitor.guard import FeedClient
 from monitor.logs import Redactor
 
@@ -151,6 +153,71 @@ def test_a13_feeds_of_many_hosts_that_redirect_to_one_are_asked_there_one_by_one
                 assert origin.most_parallel == 1
 
         run(main)
+
+
+def feeds_that_lead_elsewhere(site: Site, feeds: int) -> list[str]:
+    """So many feeds on hosts of their own, each redirected to ``/real`` on the first address of
+    the origin, which is returned with those of the feeds."""
+    addresses = [f"127.0.3.{n}" for n in range(1, feeds + 2)]
+    lines = "".join(
+        f"  f{n}: {site.origin.url('/go', host=address)}\n"
+        for n, address in enumerate(addresses[1:])
+    )
+    (site.folder / "wirewatch.yaml").write_text(
+        f"contact: desk@example.org\nallow_private: [127.0.3.0/24]\nchannels: {{}}\n"
+        f"feeds:\n{lines}rules: {{items: item}}\n"
+    )
+    target = site.origin.url("/real", host=addresses[0])
+    site.origin.serve("/go", Reply(302, headers={"Location": target}))
+    return addresses
+
+
+@pytest.fixture
+def crossing(tmp_path: Path) -> Iterator[Site]:
+    with Origin(*[f"127.0.3.{n}" for n in range(1, 5)]) as origin:
+        yield Site(origin, tmp_path)
+
+
+def test_a15_a_host_that_asked_for_silence_is_not_reached_by_redirects_of_others(
+    crossing: Site,
+) -> None:
+    feeds_that_lead_elsewhere(crossing, 3)
+    crossing.origin.serve("/real", Reply(429, headers={"Retry-After": "7200"}))
+
+    async def main() -> None:
+        async with engine(load(crossing.folder), Redactor(), crossing.clock) as parts:
+            let_redirects_in(parts)
+            await work(parts)
+            assert len(crossing.asked("/real")) == 1
+            row = await crossing.row(parts, "f2")
+            assert "127.0.3.1 wants no request before 2026-11-22 14:00" in row.last_error
+            assert row.next_poll_at >= START + 2 * H
+
+    run(main)
+
+
+def test_a13_who_waits_for_a_turn_where_a_redirect_leads_has_not_failed(
+    crossing: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feeds_that_lead_elsewhere(crossing, 3)
+    crossing.origin.serve("/real", lambda _: Reply(body=rss("a"), delay=0.3))
+    short = partial(fetch, timeout=timedelta(seconds=0.6))
+    monkeypatch.setattr("monitor.poller.fetch", short)
+
+    async def main() -> None:
+        async with engine(load(crossing.folder), Redactor(), crossing.clock) as parts:
+            let_redirects_in(parts)
+            await work(parts)
+            states = [(await crossing.row(parts, f"f{n}")).state for n in range(3)]
+            assert states == ["ok"] * 3
+
+    run(main)
+
+
+def let_redirects_in(parts: Engine) -> None:
+    """Redirects may lead to loopback, which no redirect of a stranger may."""
+    watch = parts.poller.watch
+    parts.poller.watch = replace(watch, clients=replace(watch.clients, feeds=both(parts)))
 
 
 def both(parts: Engine) -> FeedClient:

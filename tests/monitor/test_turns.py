@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,46 @@ def test_a_poll_that_is_cancelled_while_it_waits_leaves_no_trace() -> None:
                 await asyncio.wait_for(second.to("a"), 0.01)
             await second.to("b")
             assert len(turns) == 2
+        assert len(turns) == 0
+
+    asyncio.run(main())
+
+
+def test_a13_where_redirects_lead_the_pause_is_kept_and_what_is_over_is_forgotten() -> None:
+    async def main() -> None:
+        turns = Turns()
+        loop = asyncio.get_running_loop()
+        at: list[float] = []
+
+        async def poll(host: str) -> None:
+            async with Way(turns, lambda _: 0.03 * S) as way:
+                await way.to(host)
+                at.append(loop.time())
+
+        await asyncio.gather(*[poll("a") for _ in range(3)])
+        assert all(later - sooner >= 0.03 for sooner, later in pairwise(at))
+        for n in range(20):
+            await poll(f"{n}")
+        await asyncio.sleep(0.03)
+        for n in range(15):
+            await poll(f"{n} again")
+        assert len(turns._free_at) == 15
+
+    asyncio.run(main())
+
+
+def test_a_poll_that_is_cancelled_in_a_pause_leaves_the_pause_to_the_next() -> None:
+    async def main() -> None:
+        turns = Turns()
+        loop = asyncio.get_running_loop()
+        async with Way(turns, lambda _: 0.05 * S) as first:
+            await first.to("a")
+        over = loop.time() + 0.04
+        async with Way(turns) as second, Way(turns) as third:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(second.to("a"), 0.001)
+            await third.to("a")
+            assert loop.time() >= over
         assert len(turns) == 0
 
     asyncio.run(main())
