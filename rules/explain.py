@@ -22,6 +22,7 @@ from rules.expression import (
     Term,
     find,
     holds,
+    in_reading_order,
     spans,
 )
 from rules.parser import Expression
@@ -60,15 +61,43 @@ def explain(expression: Expression, document: Document) -> Explanation:
 
 
 def _explain(node: Node, text: str, reading: Reading) -> Explanation:
-    true = holds(node, reading)
+    children = tuple(_children(node, text, reading))
+    true = _is_true(node, children, reading)
     return Explanation(
         kind=_KINDS[type(node)],
         text=" ".join(text[node.start : node.end].split()),
         true=true,
-        spans=spans(node, reading),
-        children=tuple(_children(node, text, reading)),
-        note="" if true else _note(node, reading),
+        spans=_words(node, children, reading) if true else (),
+        children=children,
+        note="" if true else _note(node, children, reading),
     )
+
+
+def _is_true(node: Node, children: tuple[Explanation, ...], reading: Reading) -> bool:
+    """What `holds` says; what was found out about the children is not asked again, which would
+    take minutes for a rule of many levels."""
+    count = sum(child.true for child in children)
+    match node:
+        case Not():
+            return not count
+        case And():
+            return count == len(children)
+        case Or():
+            return count > 0
+        case AtLeast():
+            return count >= node.count
+        case _:
+            return holds(node, reading)
+
+
+def _words(node: Node, children: tuple[Explanation, ...], reading: Reading) -> tuple[Span, ...]:
+    match node:
+        case Not():
+            return ()
+        case And() | Or() | AtLeast():
+            return in_reading_order(span for child in children for span in child.spans)
+        case _:
+            return spans(node, reading)
 
 
 _KINDS: dict[type, Kind] = {
@@ -101,7 +130,7 @@ def _children(node: Node, text: str, reading: Reading) -> Iterator[Explanation]:
             return
 
 
-def _note(node: Node, reading: Reading) -> str:
+def _note(node: Node, children: tuple[Explanation, ...], reading: Reading) -> str:
     match node:
         case Term() | Group() if WHOLE.intersection(node.fields):
             name = node.fields[0]
@@ -110,8 +139,7 @@ def _note(node: Node, reading: Reading) -> str:
         case Near():
             return _distance(node, reading)
         case AtLeast():
-            count = sum(holds(child, reading) for child in node.children)
-            return f"{count} of {len(node.children)}"
+            return f"{sum(child.true for child in children)} of {len(children)}"
         case _:
             return ""
 
@@ -121,10 +149,13 @@ def _distance(node: Near, reading: Reading) -> str:
     left, right = find(node.left, reading), find(node.right, reading)
     nearest = min(_distances(left, right, ordered=node.ordered), default=None)
     if nearest is not None:
-        return f"{nearest} words between"
-    if left and right:
-        return "not in this order" if node.ordered else "not in one field"
-    return ""
+        return f"{nearest} word{'' if nearest == 1 else 's'} between"
+    if not (left and right):
+        return ""
+    if {one.field for one in left}.isdisjoint(one.field for one in right):
+        return "not in one field"
+    turned = node.ordered and any(True for _ in _distances(left, right, ordered=False))
+    return "not in this order" if turned else "the same words"
 
 
 def _distances(left: list[Found], right: list[Found], *, ordered: bool) -> Iterator[int]:

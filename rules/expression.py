@@ -480,8 +480,12 @@ def _count(children: Sequence[Node], reading: Reading, at_most: int | None) -> i
 
 def spans(node: Node, reading: Reading) -> tuple[Span, ...]:
     """The words that made the expression true, in reading order; nothing where it is not."""
-    found = set(_spans(node, reading)) if holds(node, reading) else set()
-    return tuple(sorted(found, key=lambda span: (FIELDS.index(span.field), *span[1:])))
+    return in_reading_order(_spans(node, reading)) if holds(node, reading) else ()
+
+
+def in_reading_order(found: Iterable[Span]) -> tuple[Span, ...]:
+    """Each span once, field by field, from the beginning of the text to its end."""
+    return tuple(sorted(set(found), key=lambda span: (FIELDS.index(span.field), *span[1:])))
 
 
 def _spans(node: Node, reading: Reading) -> Iterator[Span]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from rules import Document, Span, compile_rules
+from rules import Document, Span, compile_rules, explain
+from rules.expression import Node, Reading, holds
 
 GROUPS = {"putin": ["Putin", "Путин*"]}
 
@@ -74,6 +75,33 @@ def test_a_match_shows_each_part_and_its_words() -> None:
             """,
         ),
         (
+            "gas ONEAR/2 deal",
+            {"title": "gas", "content": "deal"},
+            """
+            no  gas ONEAR/2 deal  (not in one field)
+              yes gas
+              yes deal
+            """,
+        ),
+        (
+            'gas NEAR/2 "gas deal"',
+            {"title": "gas deal"},
+            """
+            no  gas NEAR/2 "gas deal"  (the same words)
+              yes gas
+              yes "gas deal"
+            """,
+        ),
+        (
+            "gas NEAR/0 deal",
+            {"title": "gas a deal"},
+            """
+            no  gas NEAR/0 deal  (1 word between)
+              yes gas
+              yes deal
+            """,
+        ),
+        (
             "ATLEAST/2 (a, b, c) domain:reuters.com",
             {"title": "b", "url": "https://tass.com/x"},
             """
@@ -102,6 +130,24 @@ def test_a_miss_shows_what_was_missing(
     expression: str, fields: dict[str, str], expected: str
 ) -> None:
     assert why(expression, **fields) == dedent(expected).strip()
+
+
+def test_each_part_of_a_deep_rule_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = "gas"
+    for level in range(90):
+        deep = f"(w{level} AND {deep})" if level % 2 else f"ATLEAST/1 (w{level}, {deep})"
+    rules = compile_rules({"rule": deep})
+    document = Document("gas " + " ".join(f"w{level}" for level in range(90)))
+    asked: list[object] = []
+
+    def counted(node: Node, reading: Reading) -> bool:
+        asked.append(node)
+        return holds(node, reading)
+
+    monkeypatch.setattr(explain, "holds", counted)
+    tree = rules.why("rule", document)
+    assert tree.true
+    assert len(tree.spans) == len(asked) == 91
 
 
 def test_there_is_no_why_without_a_rule() -> None:
