@@ -194,7 +194,7 @@ def canonical(node: Node) -> Hashable:
         case Not(child):
             return ("Not", canonical(child))
         case AtLeast(count, children):
-            return ("AtLeast", count, frozenset(map(canonical, children)))
+            return ("AtLeast", count, frozenset(Counter(map(canonical, children)).items()))
         case Near(left, right, distance, ordered):
             sides = (canonical(left), canonical(right))
             return ("Near", sides if ordered else frozenset(sides), distance)

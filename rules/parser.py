@@ -16,7 +16,7 @@ and its depth is bounded by the limit of brackets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -42,6 +42,7 @@ from rules.expression import (
     frozen,
     needless,
 )
+from rules.implication import canonical
 from rules.quick import read_quickly
 from rules.remarks import Names, Remark, odd_regex, short_wildcard, short_wildcards
 from rules.terms import TermError, Written, read_easily, read_regex, read_whole, read_words
@@ -417,10 +418,11 @@ class _Reader:
             self._take()
             children.append(self._either(","))
         closed = self._close(opened)
-        different = tuple(dict.fromkeys(children))
+        different = _different(children)
         if not 1 <= token.number <= len(different):
+            ones = "one" if len(different) == 1 else "ones"
             self._note(
-                f"{name} has {len(different)} different ones in its list",
+                f"{name} has {len(different)} different {ones} in its list",
                 "ask for at least 1 and at most all of them",
                 token.start,
             )
@@ -542,6 +544,14 @@ _NAMES: Mapping[type, str] = {
     Near: "NEAR",
     AtLeast: "ATLEAST",
 }
+
+
+def _different(children: Iterable[Node]) -> tuple[Node, ...]:
+    """The children without those that find the same, as ``gas`` and ``Gas`` do."""
+    found: dict[Hashable, Node] = {}
+    for child in children:
+        found.setdefault(canonical(child) if isinstance(child, Term) else child, child)
+    return tuple(found.values())
 
 
 def _not_an_operand(node: Node) -> Node | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rules import compile_rules
+from rules import Document, compile_rules
 
 
 def warnings(expression: str, **terms: list[str]) -> list[tuple[int, str, str]]:
@@ -395,6 +395,15 @@ def test_a_rule_within_another_is_found_by_what_they_share(inner: str, outer: st
 def test_a_group_is_the_same_as_its_terms() -> None:
     rules = compile_rules({"one": "@g", "two": "oil OR gas"}, {"g": ["gas", "oil"]})
     assert [w.message for w in rules.lint()] == ["rule 'two' is the same as rule 'one'"]
+
+
+def test_how_often_a_part_stands_in_a_list_counts() -> None:
+    """Brackets that find the same are different ones of ATLEAST."""
+    rules = compile_rules({"one": "ATLEAST/2 (a OR b, b OR a, c)", "two": "ATLEAST/2 (a OR b, c)"})
+    assert [match.rule for match in rules.match(Document("a"))] == ["one"]
+    assert [w.message for w in rules.lint()] == [
+        "every match of rule 'two' is a match of rule 'one' too"
+    ]
 
 
 def test_groups_nobody_uses_and_entries_that_find_too_much() -> None:

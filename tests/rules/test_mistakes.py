@@ -107,13 +107,19 @@ def mistakes(expression: str, **terms: list[str]) -> tuple[Mistake, ...]:
         (
             "ATLEAST/2 (a)",
             1,
-            "ATLEAST/2 has 1 different ones in its list",
+            "ATLEAST/2 has 1 different one in its list",
+            "ask for at least 1 and at most all of them",
+        ),
+        (
+            "ATLEAST/2 (gas, Gas, GAS)",
+            1,
+            "ATLEAST/2 has 1 different one in its list",
             "ask for at least 1 and at most all of them",
         ),
         (
             "ATLEAST/2 (a, a)",
             1,
-            "ATLEAST/2 has 1 different ones in its list",
+            "ATLEAST/2 has 1 different one in its list",
             "ask for at least 1 and at most all of them",
         ),
         (

@@ -79,6 +79,9 @@ def found(expression: str, **fields: Any) -> list[str] | None:
         # ATLEAST
         ("ATLEAST/2 (a, b, c)", "a c", ["a", "c"]),
         ("ATLEAST/2 (a, b, c)", "a a a", None),
+        ("ATLEAST/2 (a, A, c)", "a", None),
+        ("ATLEAST/2 (a, A, c)", "a c", ["a", "c"]),
+        ("ATLEAST/2 (=a, =A, c)", "a A", ["a", "A"]),
         ("ATLEAST/2 (a, b c, d OR e)", "b c e", ["b", "c", "e"]),
         ("ATLEAST/2 (@putin, xi)", "Putin Путина", None),
         ("ATLEAST/2 (@putin, xi)", "Путина xi", ["Путина", "xi"]),
