@@ -17,7 +17,7 @@ from alerts.alert import Alert
 from alerts.channel import First, FirstGone, PermanentFailure, Receipt, Tools
 from alerts.http import Reply, post_json, settle, silence
 from alerts.markdown import DISCORD
-from alerts.message import Entry, Message, when
+from alerts.message import Entry, Message, small_print, when
 from alerts.settings import ChannelSettings, HttpUrl
 from alerts.text import cut
 
@@ -178,12 +178,8 @@ def _line(entry: Entry) -> str:
 
 def _footer(message: Message) -> str:
     """Why it came. A footer shows text as it is."""
-    rule = [f"rule {message.rule}"] if message.rule else []
-    lang = (
-        [message.entries[0].lang] if len(message.entries) == 1 and message.entries[0].lang else []
-    )
-    facts = [f"{name} {value}" for name, value in message.facts]
-    return cut(" · ".join([*lang, *rule, *facts]), FOOTER)
+    lang = message.entries[0].lang if len(message.entries) == 1 else ""
+    return cut(" · ".join(part for part in (lang, small_print(message)) if part), FOOTER)
 
 
 def _time(at: datetime) -> str:

@@ -16,7 +16,7 @@ from alerts import simple_html as html
 from alerts.alert import Alert
 from alerts.channel import PermanentFailure, Receipt, Tools
 from alerts.http import Reply, post_json, settle, silence
-from alerts.message import Entry, Message, when
+from alerts.message import Entry, Message, small_print, when
 from alerts.settings import ChannelSettings, HttpUrl
 
 LIMIT = 30_000
@@ -85,16 +85,17 @@ def _widgets(message: Message, excerpts: int, entries: int) -> list[dict[str, An
     shown = message.entries[:entries]
     widgets += [_paragraph(f"• {html.title(e, 300)}<br>{_about(e)}") for e in shown]
     left = message.more + len(message.entries) - len(shown)
-    return [*widgets, _paragraph(f"and {left} more")] if left else widgets
+    if left:
+        widgets.append(_paragraph(f"and {left} more"))
+    small = html.words(small_print(message), 800)
+    return [*widgets, _paragraph(f"<i>{small}</i>")] if small else widgets
 
 
 def _article(message: Message, entry: Entry, sign: str, excerpts: int) -> list[dict[str, Any]]:
-    rule = [f"rule {message.rule}"] if message.rule else []
-    why = " · ".join([*rule, *(f"{name} {value}" for name, value in message.facts)])
     return [
         _paragraph(f"{sign}{html.title(entry, 400)}"),
         *(_paragraph(html.inline(text, 700)) for text in entry.excerpts[:excerpts]),
-        _paragraph(f"{_about(entry)}<br><i>{html.words(why, 800)}</i>"),
+        _paragraph(f"{_about(entry)}<br><i>{html.words(small_print(message), 1_000)}</i>"),
     ]
 
 

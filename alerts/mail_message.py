@@ -138,6 +138,9 @@ def html(message: Message) -> str:
         parts.append(f"<p>and {message.more} more</p>")
     facts = [("rule", message.rule)] if message.rule else []
     told = [f"{escape(name)}: {_bdi(value)}" for name, value in [*facts, *message.facts]]
+    if message.ask:
+        label, _, words = message.ask.partition(": ")
+        told.append(f"{escape(label)}: <code>{_bdi(words)}</code>")
     if told:
         parts.append(f'<p class="about">{"<br>".join(told)}</p>')
     return _page(message.heading, parts)

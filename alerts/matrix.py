@@ -18,7 +18,7 @@ from alerts import simple_html as html
 from alerts.alert import Alert
 from alerts.channel import First, FirstGone, PermanentFailure, Receipt, Tools
 from alerts.http import Reply, post_json, settle, silence
-from alerts.message import Entry, Message, follow_up_of, text_of, when
+from alerts.message import Entry, Message, follow_up_of, small_print, text_of, when
 from alerts.plain import plain
 from alerts.settings import ChannelSettings, HttpUrl
 from alerts.text import clean, cut
@@ -157,16 +157,17 @@ def _lines(message: Message) -> list[str]:
     if message.entries:
         each = (f"<li>{html.title(e, 300)}<br>{_about(e)}</li>" for e in message.entries)
         lines.append(f"<ul>{''.join(each)}</ul>")
-    return [*lines, f"<p>and {message.more} more</p>"] if message.more else lines
+    if message.more:
+        lines.append(f"<p>and {message.more} more</p>")
+    small = html.words(small_print(message), 800)
+    return [*lines, f"<p><em>{small}</em></p>"] if small else lines
 
 
 def _article(message: Message, entry: Entry, sign: str) -> list[str]:
-    rule = [f"rule {message.rule}"] if message.rule else []
-    why = " · ".join([*rule, *(f"{name} {value}" for name, value in message.facts)])
     return [
         f"<p>{sign}{html.title(entry, 400)}</p>",
         *(f"<blockquote>{html.inline(text, 700)}</blockquote>" for text in entry.excerpts[:3]),
-        f"<p>{_about(entry)}<br><em>{html.words(why, 800)}</em></p>",
+        f"<p>{_about(entry)}<br><em>{html.words(small_print(message), 1_000)}</em></p>",
     ]
 
 

@@ -14,7 +14,7 @@ from alerts.alert import Alert
 from alerts.channel import PermanentFailure, Receipt, Tools
 from alerts.http import Reply, post_json, settle, silence
 from alerts.markdown import MATTERMOST
-from alerts.message import Entry, Message, when
+from alerts.message import Entry, Message, small_print, when
 from alerts.settings import ChannelSettings, HttpUrl
 
 LIMIT = 16_000
@@ -97,12 +97,12 @@ def _lines(message: Message) -> list[str]:
         shown.append(line)
         room -= len(line) + 1
     left = message.more + len(message.entries) - len(shown)
-    return [*heading, *shown, *([f"and {left} more"] if left else [])]
+    small = MATTERMOST.words(small_print(message), 800)
+    return [*heading, *shown, *([f"and {left} more"] if left else []), *([small] if small else [])]
 
 
 def _article(message: Message, entry: Entry) -> list[str]:
-    rule = [f"rule {message.rule}"] if message.rule else []
-    why = [*([entry.lang] if entry.lang else []), *rule, *(f"{n} {v}" for n, v in message.facts)]
+    why = [*([entry.lang] if entry.lang else []), small_print(message)]
     return [
         f"##### {_title(entry)}",
         *(f"> {MATTERMOST.line(excerpt, 900)}" for excerpt in entry.excerpts[:3]),

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from shlex import quote as quote_word
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from alerts.alert import Alert, Digest, Event, Hit, Severity, Span
@@ -20,6 +21,8 @@ LONGEST_LINK = 2_000
 LONGEST_TITLE = 1_000
 LONGEST_LABEL = 200
 MOST_ENTRIES = 10
+SHORT_ID = 23
+"""So much of an id is unlike all others; commands take it as the whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class Message:
     """What to say. ``heading`` is the sentence for a subject or a notification; ``text`` what an
-    event tells; ``more`` how many hits of a digest are not among ``entries``."""
+    event tells; ``more`` how many hits of a digest are not among ``entries``; ``ask`` the command
+    that tells more."""
 
     heading: str
     rule: str
@@ -62,6 +66,15 @@ class Message:
     more: int = 0
     text: str = ""
     facts: tuple[tuple[str, str], ...] = ()
+    ask: str = ""
+
+
+def small_print(message: Message) -> str:
+    """Why it came, and how to ask for more, in one line."""
+    alone = len(message.entries) == 1 and not message.more
+    rule = [f"rule {message.rule}"] if message.rule and alone else []
+    facts = (f"{name} {value}" for name, value in message.facts)
+    return " · ".join([*rule, *facts, *([message.ask] if message.ask else [])])
 
 
 def message_of(alert: Alert) -> Message:
@@ -84,6 +97,7 @@ def _of_hit(hit: Hit, at: datetime) -> Message:
         at=at,
         entries=(entry,),
         facts=_facts(hit),
+        ask=f"why: wirewatch why {_label(hit.id)[:SHORT_ID]}",
     )
 
 
@@ -111,6 +125,7 @@ def _of_digest(digest: Digest, at: datetime) -> Message:
         entries=entries,
         more=digest.more + len(digest.hits) - len(entries),
         facts=(("why together", _label(digest.why)),) if digest.why else (),
+        ask=f"all: wirewatch hits --rule {quote_word(name)}",
     )
 
 

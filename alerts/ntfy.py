@@ -15,7 +15,7 @@ from pydantic import AfterValidator, SecretStr
 from alerts.alert import Alert
 from alerts.channel import PermanentFailure, Receipt, Tools
 from alerts.http import origin, post_json, settle, silence
-from alerts.message import Entry, Message, text_of, when
+from alerts.message import Entry, Message, small_print, text_of, when
 from alerts.plain import inline
 from alerts.settings import ChannelSettings, HttpUrl
 from alerts.text import cut
@@ -95,27 +95,28 @@ def render(message: Message) -> dict[str, Any]:
 
 
 def _article(message: Message, entry: Entry) -> list[str]:
-    rule = [f"rule {message.rule}"] if message.rule else []
-    why = " · ".join([*rule, *(f"{name} {value}" for name, value in message.facts)])
     return [
         *(cut(inline(text), 900, _bytes) for text in entry.excerpts[:2]),
         _about(entry),
-        cut(why, 600, _bytes),
+        cut(small_print(message), 700, _bytes),
         *([entry.link] if len(entry.link) < 1_000 else []),
     ]
 
 
 def _lines(message: Message) -> list[str]:
     lines = [message.text] if message.text else []
-    room = LIMIT - 100
+    small = cut(small_print(message), 400, _bytes)
+    room = LIMIT - 100 - _bytes(small)
     for shown, entry in enumerate(message.entries):
         line = f"- {cut(text_of(entry.title), 300, _bytes)}\n  {_about(entry)}"
         line += f"\n  {entry.link}" if entry.link else ""
         room -= _bytes(line) + 1
         if room < 0:
-            return [*lines, f"and {message.more + len(message.entries) - shown} more"]
+            return [*lines, f"and {message.more + len(message.entries) - shown} more", small]
         lines.append(line)
-    return [*lines, f"and {message.more} more"] if message.more else lines
+    if message.more:
+        lines.append(f"and {message.more} more")
+    return [*lines, small] if small else lines
 
 
 def _about(entry: Entry) -> str:

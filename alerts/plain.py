@@ -18,6 +18,8 @@ def plain(message: Message) -> str:
     if message.more:
         lines.append(f"  and {message.more} more")
     lines += [f"  {name}: {value}" for name, value in message.facts]
+    if message.ask:
+        lines.append(f"  {message.ask}")
     return "\n".join(lines)
 
 

@@ -20,7 +20,17 @@ from pydantic import AfterValidator, SecretStr, model_validator
 from alerts.alert import Alert
 from alerts.channel import First, FirstGone, PermanentFailure, Receipt, Tools
 from alerts.http import Reply, origin, post, settle
-from alerts.message import Entry, Message, Run, Text, cut_text, follow_up_of, text_of, when
+from alerts.message import (
+    Entry,
+    Message,
+    Run,
+    Text,
+    cut_text,
+    follow_up_of,
+    small_print,
+    text_of,
+    when,
+)
 from alerts.settings import ChannelSettings, HttpUrl
 from alerts.slack_app import App
 from alerts.text import cut
@@ -205,7 +215,8 @@ def _blocks(message: Message, measure: _Measure) -> list[dict[str, Any]]:
     if _is_list(message):
         blocks.append(_list(message, measure))
         left = message.more + len(message.entries) - len(message.entries[: measure.entries])
-        return blocks + ([_context(_plain(f"and {left} more"))] if left else [])
+        more = [_plain(f"and {left} more")] if left else []
+        return [*blocks, _context(*more, _plain(small_print(message)))]
     for entry in message.entries:
         blocks += [_rich(*_article(message, entry, measure)), _about(message, entry)]
     return blocks
@@ -270,7 +281,7 @@ def _about(message: Message, entry: Entry) -> dict[str, Any]:
     link = _link(entry)
     seconds = int(entry.at.timestamp())
     date = f"<!date^{seconds}^{{date_short_pretty}} {{time}}|{when(entry.at)}>"
-    words = [f"rule {message.rule}", *(f"{name} {value}" for name, value in message.facts)]
+    words = [small_print(message)]
     parts = [
         *([_plain(entry.source)] if entry.source else []),
         *([_mrkdwn(f"<{escape(link)}|{escape(entry.host)}>")] if link else []),

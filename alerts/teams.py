@@ -19,7 +19,7 @@ from pydantic import AfterValidator, SecretStr
 from alerts.alert import Alert
 from alerts.channel import PermanentFailure, Receipt, TemporaryFailure, Tools
 from alerts.http import Reply, origin, post_json, settle, silence
-from alerts.message import Entry, Message, Text, cut_text, when
+from alerts.message import Entry, Message, Text, cut_text, small_print, when
 from alerts.settings import ChannelSettings, HttpUrl
 from alerts.text import cut
 
@@ -132,16 +132,22 @@ def _blocks(message: Message, title: int, excerpt: int, entries: int) -> list[di
         blocks.append(_block([_run("• "), *_title(entry, title)]))
         blocks.append(_small(_about(entry)))
     left = message.more + len(message.entries) - len(shown)
-    return [*blocks, _small(f"and {left} more")] if left else blocks
+    if left:
+        blocks.append(_small(f"and {left} more"))
+    small = cut(small_print(message), 800)
+    return [*blocks, _small(small)] if small else blocks
 
 
 def _article(message: Message, entry: Entry, title: int, excerpt: int) -> list[dict[str, Any]]:
     colour = _COLOURS[message.severity]
     heading = [{**run, "size": "large", "color": colour} for run in _title(entry, title)]
-    rule = [f"rule {message.rule}"] if message.rule else []
-    why = " · ".join([*rule, *(f"{name} {value}" for name, value in message.facts)])
     quotes = [_quote(cut_text(text, excerpt)) for text in entry.excerpts[:3]] if excerpt else []
-    return [_block(heading), *quotes, _small(_about(entry)), _small(cut(why, 800))]
+    return [
+        _block(heading),
+        *quotes,
+        _small(_about(entry)),
+        _small(cut(small_print(message), 1_000)),
+    ]
 
 
 def _title(entry: Entry, limit: int) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from alerts import simple_html as html
 from alerts.alert import Alert
 from alerts.channel import First, FirstGone, PermanentFailure, Receipt, Tools
 from alerts.http import Reply, post_json, settle, silence
-from alerts.message import Entry, Message, follow_up_of, text_of, when
+from alerts.message import Entry, Message, follow_up_of, small_print, text_of, when
 from alerts.settings import ChannelSettings, HttpUrl
 from alerts.text import cut
 
@@ -209,20 +209,21 @@ def _lines(message: Message) -> list[str]:
     if message.text:
         lines.append(html.words(message.text, 2_000))
     lines += [f"• {html.title(e, 200)}\n   {_about(e)}" for e in message.entries]
-    return [*lines, f"and {message.more} more"] if message.more else lines
+    if message.more:
+        lines.append(f"and {message.more} more")
+    small = html.words(small_print(message), 500)
+    return [*lines, f"<i>{small}</i>"] if small else lines
 
 
 def _article(message: Message, entry: Entry, sign: str) -> list[str]:
     quotes = [
         f"<blockquote>{html.inline(excerpt, 600)}</blockquote>" for excerpt in entry.excerpts[:3]
     ]
-    rule = [f"rule {message.rule}"] if message.rule else []
-    why = [*rule, *(f"{name} {value}" for name, value in message.facts)]
     return [
         f"{sign}{html.title(entry, 400)}",
         *quotes,
         _about(entry),
-        f"<i>{html.words(' · '.join(why), 600)}</i>",
+        f"<i>{html.words(small_print(message), 700)}</i>",
     ]
 
 

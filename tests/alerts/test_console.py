@@ -28,6 +28,7 @@ def test_a_hit_reads_well() -> None:
             "  matched: Xi, Putin",
             "  story: 2 more articles",
             "  author: A. Wartawan",
+            "  why: wirewatch why hit-1",
         ]
     )
 
@@ -45,6 +46,7 @@ def test_a_digest_lists_its_hits_and_counts_the_others() -> None:
             "  Kedua pemimpin membahas pipa gas.",
             "  https://news.example/1",
             "  and 37 more",
+            "  all: wirewatch hits --rule xi-putin",
         ]
     )
 

@@ -34,6 +34,7 @@ def hit() -> Alert:
             url="https://news.example/id/2026/xi-putin-beijing",
             author="",
             rule=RULE,
+            id="0199f2c4-6b1e-7a20-9c3d-5e8f7a6b4c21",
         )
     )
 

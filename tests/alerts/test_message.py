@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rigs.made_alerts import AT, HOSTILE, a_digest, a_hit, an_alert, an_event
 
-from alerts import Excerpt, Rule, Span, Story
+from alerts import Digest, Excerpt, Rule, Span, Story
 from alerts.message import (
     Entry,
     Message,
@@ -17,6 +17,7 @@ from alerts.message import (
     message_of,
     names_other_place,
     safe_link,
+    small_print,
     text_of,
 )
 from alerts.slack import escape
@@ -43,6 +44,7 @@ def test_a_hit_says_what_where_when_and_why() -> None:
             ),
         ),
         facts=(("matched", "Xi"), ("story", "1 more article"), ("author", "A. Wartawan")),
+        ask="why: wirewatch why hit-1",
     )
 
 
@@ -216,3 +218,16 @@ def test_whatever_the_feed_says_every_message_is_clean_short_and_keeps_its_link(
     assert all(len(text) <= 1_000 for text in texts)
     assert all(text == " ".join(text.split()) for text in texts)
     assert entry.link
+
+
+def test_how_to_ask_for_more_is_short_and_can_be_pasted() -> None:
+    hit = a_hit(id="0199f2c4-6b1e-7a20-9c3d-5e8f7a6b4c21", rule=Rule("Xi & Putin's"))
+    assert message_of(an_alert(hit)).ask == "why: wirewatch why 0199f2c4-6b1e-7a20-9c3d"
+    digest = Digest(hit.rule, 1, (hit,), 0)
+    assert message_of(an_alert(digest)).ask == ("""all: wirewatch hits --rule 'Xi & Putin'"'"'s'""")
+
+
+def test_the_small_print_says_why_it_came_and_then_how_to_ask() -> None:
+    message = message_of(an_alert(a_hit(author="")))
+    assert small_print(message) == ("rule xi-putin · matched Xi, Putin · why: wirewatch why hit-1")
+    assert small_print(message_of(an_alert(an_event()))) == ""

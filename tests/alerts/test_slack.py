@@ -79,6 +79,7 @@ def test_a_hit_shows_title_excerpt_source_host_time_and_why() -> None:
             "~ ANTARA | <https://news.example/1|news.example>"
             " | <!date^1795376400^{date_short_pretty} {time}|2026-11-22 19:40 UTC>"
             " | id · rule xi · matched Xi · story 2 more articles · author A. Wartawan"
+            " · why: wirewatch why hit-1"
         ),
     ]
 
@@ -96,7 +97,7 @@ def test_a_digest_is_a_list_that_counts_what_it_leaves_out() -> None:
             " · ANTARA · 2026-11-22 19:40 UTC"
             for n in range(10)
         ),
-        "~ and 39 more",
+        "~ and 39 more | all: wirewatch hits --rule xi-putin",
     ]
 
 
@@ -111,7 +112,8 @@ def test_a_digest_of_long_links_shows_fewer_hits_and_counts_the_others() -> None
     body = render(message_of(alert))
     assert len(json.dumps(body, ensure_ascii=False)) <= LIMIT
     lines = shown(alert)
-    assert lines[-1] == f"~ and {10 - (len(lines) - 2)} more"
+    left = 10 - (len(lines) - 2)
+    assert lines[-1] == f"~ and {left} more | all: wirewatch hits --rule xi-putin"
 
 
 def _fields(item: Any) -> dict[str, Any]:

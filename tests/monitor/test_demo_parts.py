@@ -102,7 +102,7 @@ def test_a_chat_message_is_read_as_the_chat_shows_it() -> None:
     assert quote == Line("quote", (Run("kontrak "), Run("pipa", bold=True)))
     assert small.runs[0].text == (
         "Warta Selat · 127.0.0.2:8000 · 2026-11-22 19:40 UTC · "
-        "id · rule xi-putin · matched Xi, Putin"
+        "id · rule xi-putin · matched Xi, Putin · why: wirewatch why h1"
     )
 
 
