@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; 
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 WORKERS ?= 2
 
-.PHONY: help demo test check bench bench-match bench-poll format clean
+.PHONY: help demo test check bench bench-match bench-poll bench-alerts format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ bench-match: $(VENV)/dev ## how fast rules are matched, up to 100,000 of them (t
 
 bench-poll: $(VENV)/bench ## how politely, cheaply and fast feeds are polled: a month, 200 feeds, 10,000 feeds
 	@$(BIN)/python -m bench poll $(ARGS)
+
+bench-alerts: $(VENV)/dev ## how soon alerts go out, how many a second, and after an outage
+	@$(BIN)/python -m bench alerts $(ARGS)
 
 format: $(VENV)/dev ## mend the style
 	$(BIN)/ruff format .

@@ -11,6 +11,10 @@ own code. Then these must hold:
 - repeats carry the id of the first;
 - nobody was told what only the first poll of a feed showed;
 - the database is whole.
+
+`check_history` is for worlds in which each hit is an alert of its own; `check_tellings` for those
+with digests, stories, fallbacks and reloads, where it also holds that each hit is in exactly one
+delivery a channel, that digests count what they carry, and that nothing is repeated without need.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rigs.mailbox import Mail
@@ -256,3 +260,151 @@ def _changed_ids(arrivals: Iterable[Arrival]) -> Iterator[str]:
     for id_, told in places.items():
         if len(told) > 1:
             yield f"one id for several alerts: {id_} {sorted(told)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """An alert that a receiver took in, as it says what it tells: ``count`` hits of a rule, of
+    which ``shown`` are shown by their links. An event tells none."""
+
+    channel: str
+    id: str
+    rule: str = ""
+    count: int = 0
+    shown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What should have happened. ``told``: the channels of each hit, as the rules were when it was
+    found; ``untold``: hits that nobody is told; ``fallbacks``: pairs of a channel and one that
+    tells for it; ``unsure``: how often an alert's sender could not know that it had arrived."""
+
+    told: Mapping[Told, Collection[str]]
+    untold: frozenset[Told] = frozenset()
+    fallbacks: frozenset[tuple[str, str]] = frozenset()
+    unsure: Mapping[str, int] = field(default_factory=dict)
+
+
+def check_tellings(
+    database: Path, plan: Plan, tellings: Collection[Telling], *, over: bool = False
+) -> None:
+    """Raise AssertionError with every fault in what was told alone, in digests or by a fallback.
+
+    Args:
+        database: the SQLite file.
+        plan: what should have happened.
+        tellings: all that the receivers took in.
+        over: all had time enough, and every channel works: nothing waits, nothing is dead.
+    """
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        everything = Expected(frozenset(plan.told), {}, plan.untold)
+        book = _Book(connection)
+        faults = [
+            *_broken(connection),
+            *_wrong_hits(connection, everything),
+            *book.lost(plan, tellings, over=over),
+            *book.made_up(plan),
+            *book.miscounted(),
+            *book.mistold(tellings),
+        ]
+    faults += _repeated(plan, tellings)
+    assert not faults, f"{len(faults)} faults:\n" + "\n".join(faults[:40])
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    id: str
+    channel: str
+    kind: str
+    state: str
+    answer: str
+    count: int | None
+
+
+_GOES_ON = {"due", "sending", "held"}
+_INSTEAD = re.compile(r"told by '([\w-]+)' instead$")
+
+
+class _Book:
+    """The deliveries of a database, and the hits that each of them carries."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.rows = {
+            row[0]: _Row(*row)
+            for row in connection.execute(
+                "SELECT id, channel, kind, state, answer, json_extract(alert, '$.data.count') "
+                "FROM deliveries"
+            )
+        }
+        self.hits: dict[str, set[Told]] = defaultdict(set)
+        self.of: dict[tuple[Told, str], _Row] = {}
+        for id_, channel, link, rule in connection.execute(
+            "SELECT dh.delivery_id, dh.channel, i.url, h.rule FROM delivery_hits dh "
+            "JOIN hits h ON h.id = dh.hit_id JOIN items i ON i.id = h.item_id"
+        ):
+            self.hits[id_].add((link, rule))
+            self.of[(link, rule), channel] = self.rows[id_]
+
+    def lost(self, plan: Plan, tellings: Iterable[Telling], *, over: bool) -> Iterator[str]:
+        """Hits that a channel was not told, and will not be, and that no dead letter shows."""
+        arrived = {(telling.channel, telling.id) for telling in tellings}
+        for told, send in plan.told.items():
+            for channel in send:
+                row = self.of.get((told, channel))
+                if row is None:
+                    yield f"in no delivery for {channel}: {told}"
+                    continue
+                instead = _INSTEAD.search(row.answer) if row.state == "dead" else None
+                if row.channel != channel:
+                    yield f"for {channel}, but in a delivery of another channel: {told} {row}"
+                if row.state not in _GOES_ON | {"sent", "dead"}:
+                    yield f"for {channel} in a delivery that nobody sends: {told} {row}"
+                if row.state == "sent" and (channel, row.id) not in arrived:
+                    yield f"marked as sent to {channel}, but never arrived: {told} {row}"
+                if row.state == "dead" and not row.answer:
+                    yield f"dead without a cause: {told} {row}"
+                if instead and (told, instead[1]) not in self.of:
+                    yield f"handed over, but not to be told there: {told} {row}"
+                if over and row.state != "sent":
+                    yield f"still {row.state}, although everything works: {told} {row}"
+
+    def made_up(self, plan: Plan) -> Iterator[str]:
+        """What is told to a channel that it is not for."""
+        for (told, channel), row in self.of.items():
+            wanted = plan.told.get(told, ())
+            if channel not in wanted and not any(
+                (other, channel) in plan.fallbacks for other in wanted
+            ):
+                yield f"not for {channel}: {told} {row}"
+
+    def miscounted(self) -> Iterator[str]:
+        """Alerts that say another number of hits than they carry."""
+        for row in self.rows.values():
+            carried = len(self.hits[row.id])
+            if row.kind == "digest" and row.count != carried:
+                yield f"says {row.count} hits and carries {carried}: {row}"
+            if row.kind == "hit" and carried != (row.state != "folded"):
+                yield f"one hit, and carries {carried}: {row}"
+
+    def mistold(self, tellings: Iterable[Telling]) -> Iterator[str]:
+        """Alerts that arrived and say something else than is stored."""
+        for telling in tellings:
+            row = self.rows.get(telling.id)
+            if row is None or row.channel != telling.channel:
+                yield f"arrived, but is not stored: {telling}"
+                continue
+            carried = self.hits[telling.id]
+            if row.kind == "event" or row.state == "folded":
+                continue
+            if telling.count != len(carried):
+                yield f"told {telling.count} hits of {len(carried)}: {telling}"
+            for link in telling.shown:
+                if (link, telling.rule) not in carried:
+                    yield f"shows {link}, which it does not carry: {telling}"
+
+
+def _repeated(plan: Plan, tellings: Iterable[Telling]) -> Iterator[str]:
+    for id_, times in Counter(telling.id for telling in tellings).items():
+        if times > 1 + plan.unsure.get(id_, 0):
+            yield f"told {times} times, {plan.unsure.get(id_, 0)} of them in doubt: {id_}"
