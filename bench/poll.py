@@ -226,7 +226,10 @@ def scale(feeds: int, seconds: float, items: int) -> None:
         folder = Path(name)
         options = f", every: {every}s"
         (folder / "wirewatch.yaml").write_text(
-            configuration(urls(publisher.port, feeds), options), encoding="utf-8"
+            configuration(
+                urls(publisher.port, feeds), options, f"http://127.0.0.1:{publisher.port}/alert"
+            ),
+            encoding="utf-8",
         )
         publisher.ask(f"items/{items}")
         _first_day(folder, publisher, feeds)

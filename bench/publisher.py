@@ -8,7 +8,8 @@ It listens on one port of every loopback address and knows two ways:
     GET /flow/10        from now on a feed has one item more at every tenth request
     GET /count          how many were answered so far: ``200s 304s``
 
-The first line it writes is its port.
+Whatever else it is asked or sent, alerts for one, it takes with a 200. The first line
+it writes is its port.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ TEXT = 600  # bytes of an item's text: 30 of them make a document of 25 KB
 BEGAN = 1_790_000_000
 _LINE = re.compile(rb"GET (\S+) HTTP/1.1\r\n")
 _ETAG = re.compile(rb"\r\nif-none-match: ([^\r]*)\r\n", re.IGNORECASE)
+_LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 _DATE = re.compile(rb"\r\nif-modified-since: ([^\r]*)\r\n", re.IGNORECASE)
 
 
@@ -97,7 +99,12 @@ class Origin(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._rest += data
         while b"\r\n\r\n" in self._rest:
-            head, _, self._rest = self._rest.partition(b"\r\n\r\n")
+            head, _, rest = self._rest.partition(b"\r\n\r\n")
+            sent = _LENGTH.search(head + b"\r\n")
+            length = int(sent[1]) if sent else 0
+            if len(rest) < length:
+                return
+            self._rest = rest[length:]
             self._transport.write(self._answer(head + b"\r\n"))
 
     def _answer(self, head: bytes) -> bytes:
