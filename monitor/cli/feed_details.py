@@ -148,7 +148,7 @@ def _rhythm(row: Row[Any], fact: Fact, now: datetime) -> Iterator[tuple[str, str
         yield "rhythm", f"brings something about every {roughly(row.rhythm_s)}{longest}"
     if row.gap_at:
         yield "gap", f"slid past its window {when(row.gap_at, now)}"
-    if row.held_until:
+    if row.held_until and row.held_until > now:
         yield "held", f"republished: hits wait until {_at(row.held_until)}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -17,6 +17,18 @@ from monitor.store.base import (
     put_off,
 )
 from monitor.tables import UtcDateTime
+
+_EVER = datetime(1, 1, 2, tzinfo=UTC)
+_PAST = (
+    feeds.c.last_good_at,
+    feeds.c.last_new_at,
+    feeds.c.failing_since,
+    feeds.c.moved_since,
+    feeds.c.unchanged_since,
+    feeds.c.probed_at,
+    feeds.c.gap_at,
+)
+"""Since when something is so: what is told, probed and held counts from there."""
 
 
 class ClockQuestions(Questions):
@@ -54,27 +66,31 @@ class ClockQuestions(Questions):
             self._blocks_moved(now)
             silences = self._silences_moved(now)
             moved = self._feeds_moved(now) + self._deliveries_moved(now)
+            self._nothing_is_since_later(now)
             for name, until in silences.items():
                 self._run(
                     sa.update(channels).where(channels.c.name == name).values(blocked_until=until)
                 )
             return moved
 
+    def _nothing_is_since_later(self, now: datetime) -> None:
+        """What a clock that was wrong dated later is so since ``now``, and what was due is due."""
+        told = feeds.c.created_at, feeds.c.baselined_at, feeds.c.told_broken_at
+        for column in (*_PAST, *told, feeds.c.told_stale_at):
+            self._run(sa.update(feeds).where(column > now).values({column: now}))
+        never_asked = feeds.c.last_request_at.is_(None), feeds.c.next_poll_at > now
+        self._run(sa.update(feeds).where(*never_asked).values(next_poll_at=now))
+
     def follow_clock_on(self, now: datetime, by: timedelta) -> int:
         """The clock was set on ``by`` so much: polls that were still to come, and the silence of
-        hosts, come as much later, since no publisher saw that time pass. Says how many feeds were
-        moved. Alerts only come earlier."""
+        hosts, come as much later, since no publisher saw that time pass; nor was any feed silent or
+        broken so much longer. Says how many feeds were moved. Alerts only come earlier."""
         with self.transaction():
             times = (feeds.c.next_poll_at, feeds.c.not_before, feeds.c.claimed_until)
             moved = self._moved_on(feeds.c.id, times, now - by, by)
             self._delays_kept(now, by)
             self._moved_on(hosts.c.host, (hosts.c.free_at, hosts.c.blocked_until), now - by, by)
-            question = sa.select(feeds.c.id, feeds.c.last_request_at)
-            asked = self._run(question.where(feeds.c.last_request_at.is_not(None))).all()
-            self._run(
-                sa.update(feeds).where(feeds.c.id == sa.bindparam("row")),
-                [{"row": row.id, "last_request_at": row.last_request_at + by} for row in asked],
-            )
+            self._moved_on(feeds.c.id, (feeds.c.last_request_at, *_PAST), _EVER, by)
             return moved
 
     def _delays_kept(self, now: datetime, by: timedelta) -> None:

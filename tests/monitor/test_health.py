@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -189,6 +189,40 @@ def test_a11_a_clock_that_is_set_on_brings_no_poll_forward(book: Feedbook) -> No
     book.poll(FetchFailed("gone", "answered 410 Gone", 410))
     book.store.follow_clock_on(START, 365 * D)
     assert book.row().next_poll_at == NEVER
+
+
+DATED = ("last_good_at", "last_new_at", "failing_since", "unchanged_since", "gap_at", "moved_since")
+
+
+def dated(book: Feedbook, now: datetime) -> None:
+    """A feed of which everything is known since ``now``."""
+    row = book.row()
+    book.store.settle_feed(row.id, last_request_at=now, **dict.fromkeys(DATED, now))
+
+
+def test_a_clock_that_was_a_year_ahead_keeps_no_trouble_from_being_told(book: Feedbook) -> None:
+    book.poll(window("a"))
+    dated(book, START + 365 * D)
+    book.store.follow_clock_back(START, 1 * H)
+    row = book.row()
+    assert {getattr(row, name) for name in DATED} == {START}
+
+
+def test_a_clock_that_is_set_on_a_year_makes_no_feed_silent_or_broken_for_a_year(
+    book: Feedbook,
+) -> None:
+    book.poll(window("a"))
+    dated(book, START)
+    book.store.follow_clock_on(START + 365 * D, 365 * D)
+    row = book.row()
+    assert {getattr(row, name) for name in DATED} == {START + 365 * D}
+
+
+def test_a_new_feed_does_not_wait_for_the_year_that_a_wrong_clock_showed(tmp_path: Path) -> None:
+    with Feedbook(tmp_path, start=START + 365 * D) as book:
+        book.store.follow_clock_back(START, 1 * H)
+        assert book.row().next_poll_at == START
+        assert book.row().created_at == START
 
 
 def test_a9_a_server_that_ignores_conditions_is_asked_less_often(book: Feedbook) -> None:
