@@ -38,9 +38,12 @@ _UNSHOWABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\
 _PASSWORD = re.compile(
     r"""\$\{[^}\n]*\}  # says where a secret is, which is none
     |(?<=:)(?!//)[^\s/@:"']+(?=@)  # in the user part of a URL
-    |(?<=password:[ ])[^\s"',}]+|(?<=password:[ ]["'])[^"']+
-    |(?<=secret:[ ])[^\s"',}\[]+|(?<=secret:[ ]["'])[^"']+
-    |(?<=/)[A-Za-z0-9_]{20,}|\bwhsec_[A-Za-z0-9+/=]+  # tokens in addresses, keys""",
+    |((?i:password|secret|token|authorization|cookie|api-?key)["']?:[ ]+["'])(?:(?!\$\{)[^"'])+
+    |((?i:password|secret|token|authorization|cookie|api-?key)["']?:[ ]+)
+        (?:(?:Bearer|Basic)[ ])?(?:(?!\$\{)[^\s"',}\[])+
+    |([?&](?i:key|token|sig|secret|password|api-?key|access_token)=)(?:(?!\$\{)[^&\s"',}])+
+    |(?<=/)[A-Za-z0-9_]{20,}|(?<=/)(?=[^\s/]*[A-Z])(?=[^\s/]*\d)[A-Za-z0-9_-]{20,}
+    |\bwhsec_[A-Za-z0-9+/=]+|\b\d{6,}:[A-Za-z0-9_-]{30,}  # tokens in addresses, keys""",
     re.VERBOSE,
 )
 _LINE_END = re.compile(r"\r\n?|\n")
@@ -152,7 +155,9 @@ class Source:
 
 
 def _covered(found: re.Match[str]) -> str:
-    return found[0] if found[0].startswith("$") else "•" * len(found[0])
+    """Signs instead of a password; what stands before it, such as its key, stays."""
+    before = found[found.lastindex] if found.lastindex else ""
+    return found[0] if found[0].startswith("$") else before + "•" * (len(found[0]) - len(before))
 
 
 def is_visible(text: str) -> bool:

@@ -310,3 +310,27 @@ def test_a_line_too_long_to_help_is_not_shown() -> None:
 def test_a_reference_to_a_secret_is_shown() -> None:
     source = read_text('a: "smtps://user:${credential:smtp}@x.org"\n', "f")
     assert source.line(1) == 'a: "smtps://user:${credential:smtp}@x.org"'
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("{type: matrix, token: tok, room: a}", "{type: matrix, token: •••, room: a}"),
+        ('{token: "123456:ABC", chat: 1}', '{token: "••••••••••", chat: 1}'),
+        ('{"token": "a b"}', '{"token": "•••"}'),
+        ("headers: {Authorization: Bearer abc}", "headers: {Authorization: ••••••••••}"),
+        ("X-Api-Key: abc", "X-Api-Key: •••"),
+        ("u: https://x.org/m?key=a&token=b&page=2", "u: https://x.org/m?key=•&token=•&page=2"),
+        (f"u: https://x.org/1/aB3-{'x' * 20}/end", f"u: https://x.org/1/{'•' * 24}/end"),
+        (f"bot: 123456:{'A' * 35}", f"bot: {'•' * 42}"),
+        ("token: ${env:TOKEN}", "token: ${env:TOKEN}"),
+        ('token: "${file:/t}"', 'token: "${file:/t}"'),
+        ("u: https://x.org/m?key=${env:KEY}", "u: https://x.org/m?key=${env:KEY}"),
+        ("u: https://x.org/2026/11/strike-at-the-harbour", None),
+    ],
+)
+def test_a_shown_line_covers_what_a_key_or_its_form_calls_secret(
+    line: str, shown: str | None
+) -> None:
+    """E15"""
+    assert read_text(f"a: 1\n{line}\n", "f").line(2) == (line if shown is None else shown)
