@@ -31,6 +31,63 @@ _BEHIND = timedelta(seconds=3)
 the newest (`DeliveryQuestions.claim_deliveries`)."""
 
 
+def _at(name: str) -> sa.BindParameter[datetime]:
+    return sa.bindparam(name, type_=deliveries.c.due_at.type)
+
+
+_SILENT = sa.select(channels.c.name).where(
+    sa.or_(channels.c.disabled.is_(True), channels.c.blocked_until > _at("now"))
+)
+_ARE_DUE = sa.and_(deliveries.c.channel == sa.bindparam("to"), deliveries.c.due_at <= _at("now"))
+_CLAIMED = (
+    deliveries.c.id, deliveries.c.channel, deliveries.c.kind, deliveries.c.rule,
+    deliveries.c.title, deliveries.c.alert, deliveries.c.attempts, deliveries.c.retry_from,
+    deliveries.c.follows, deliveries.c.done, deliveries.c.due_at,
+)  # fmt: skip
+_IN_TURN = (
+    sa.select(*_CLAIMED)
+    .order_by(deliveries.c.due_at, deliveries.c.id)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_OLDEST = _IN_TURN.where(_ARE_DUE)
+_CAME_LAST = _IN_TURN.where(
+    deliveries.c.channel == sa.bindparam("to"),
+    deliveries.c.due_at
+    == sa.select(sa.func.max(deliveries.c.due_at)).where(_ARE_DUE).scalar_subquery(),
+    deliveries.c.id.not_in(sa.bindparam("known", expanding=True)),
+)
+_CLAIM = (
+    sa.update(deliveries)
+    .where(deliveries.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .values(
+        state="sending",
+        claimed_by=sa.bindparam("owner"),
+        attempts=deliveries.c.attempts + 1,
+        last_attempt_at=_at("now"),
+        due_at=_at("until"),
+    )
+)
+_TRIED = sa.insert(attempts).values(
+    delivery_id=sa.bindparam("of"),
+    number=sa.select(sa.func.count() + 1)
+    .where(attempts.c.delivery_id == sa.bindparam("of"))
+    .scalar_subquery(),
+)
+_SENT = (
+    sa.update(deliveries)
+    .where(deliveries.c.id == sa.bindparam("sent"))
+    .values(
+        state="sent",
+        due_at=None,
+        claimed_by=None,
+        sent_at=_at("now"),
+        answer=sa.bindparam("said"),
+        ref=sa.bindparam("called"),
+    )
+)
+"""Made once: every alert asks them, and building them takes longer than asking."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
     """An alert to be queued for one channel. ``held_until``: it waits until then, unless an
@@ -186,44 +243,23 @@ class DeliveryQuestions(Questions):
         return claimed
 
     def _held_channels(self, now: datetime) -> set[str]:
-        rows = self._run(
-            sa.select(channels.c.name).where(
-                sa.or_(channels.c.disabled.is_(True), channels.c.blocked_until > now)
-            )
-        )
-        return set(rows.scalars())
+        return set(self._run(_SILENT, {"now": now}).scalars())
 
     def _due(self, channel: str, now: datetime, limit: int, newest: int) -> list[Row[Any]]:
-        mine = sa.and_(deliveries.c.channel == channel, deliveries.c.due_at <= now)
-        question = sa.select(deliveries).order_by(deliveries.c.due_at, deliveries.c.id)
-        due = list(self._run(question.where(mine).limit(limit)))
+        asked = {"to": channel, "now": now}
+        due = list(self._run(_OLDEST, asked | {"most": limit}))
         if not newest or len(due) < limit or due[0].due_at > now - _BEHIND:
             return due
-        latest = sa.select(sa.func.max(deliveries.c.due_at)).where(mine).scalar_subquery()
         known = [row.id for row in due]
-        came_last = question.where(
-            deliveries.c.channel == channel,
-            deliveries.c.due_at == latest,
-            deliveries.c.id.not_in(known),
-        )
-        last = list(self._run(came_last.limit(newest)))
+        last = list(self._run(_CAME_LAST, asked | {"most": newest, "known": known}))
         return due[: limit - len(last)] + last
 
     def _claim_rows(
         self, owner: str, now: datetime, due: Sequence[Row[Any]], lease: timedelta
     ) -> list[ClaimedDelivery]:
         if due:
-            self._run(
-                sa.update(deliveries)
-                .where(deliveries.c.id.in_([row.id for row in due]))
-                .values(
-                    state="sending",
-                    claimed_by=owner,
-                    attempts=deliveries.c.attempts + 1,
-                    last_attempt_at=now,
-                    due_at=now + lease,
-                )
-            )
+            ids = [row.id for row in due]
+            self._run(_CLAIM, {"ids": ids, "owner": owner, "now": now, "until": now + lease})
         return [
             ClaimedDelivery(
                 id=row.id,
@@ -244,16 +280,15 @@ class DeliveryQuestions(Questions):
         self, delivery_id: str, at: datetime, took: timedelta, outcome: str, answer: str
     ) -> None:
         """T3's line for the record (C31)."""
-        before = sa.select(sa.func.count()).where(attempts.c.delivery_id == delivery_id)
         self._run(
-            sa.insert(attempts).values(
-                delivery_id=delivery_id,
-                number=before.scalar_subquery() + 1,
-                at=at,
-                took_ms=max(0, round(took.total_seconds() * 1000)),
-                outcome=outcome,
-                answer=answer[:_LONGEST_ANSWER],
-            )
+            _TRIED,
+            {
+                "of": delivery_id,
+                "at": at,
+                "took_ms": max(0, round(took.total_seconds() * 1000)),
+                "outcome": outcome,
+                "answer": answer[:_LONGEST_ANSWER],
+            },
         )
 
     def attempts(self, delivery_id: str) -> list[Row[Any]]:
@@ -324,11 +359,7 @@ class DeliveryQuestions(Questions):
     def settle_sent(self, delivery_id: str, now: datetime, answer: str, ref: str = "") -> None:
         """T3: the service accepted it, and calls it ``ref``; true whatever else happened to the
         row meanwhile."""
-        self._run(
-            sa.update(deliveries)
-            .where(deliveries.c.id == delivery_id)
-            .values(state="sent", due_at=None, claimed_by=None, sent_at=now, answer=answer, ref=ref)
-        )
+        self._run(_SENT, {"sent": delivery_id, "now": now, "said": answer, "called": ref})
 
     def settle_retry(self, delivery: ClaimedDelivery, at: datetime, answer: str) -> None:
         """T3: try again at ``at``. A row that is no longer ours stays as it is."""
