@@ -196,7 +196,8 @@ rules:
 def rss(
     name: str, articles: Iterable[Article], dates: Mapping[Article, float] | None = None
 ) -> bytes:
-    """A feed of these articles, in this order; without ``dates`` they are of 2023."""
+    """A feed of these articles, in this order; without ``dates`` they are of 2023. Each says where
+    it stands: what differs in nothing but its link would be one article in several feeds."""
 
     def date(article: Article) -> str:
         return formatdate((dates or {}).get(article, 1_700_000_000), usegmt=True)
@@ -204,7 +205,7 @@ def rss(
     entries = "".join(
         f"<item><guid isPermaLink='false'>{escape(a.guid)}</guid><title>{escape(a.title)}</title>"
         f"<link>{escape(a.link)}</link><pubDate>{date(a)}</pubDate>"
-        f"<description>{escape(a.text)}</description></item>"
+        f"<description>{escape(f'{a.text} ({a.feed}, {a.guid})')}</description></item>"
         for a in articles
     )
     return (
