@@ -31,6 +31,9 @@ STANDARD_PAUSES = tuple(
     for seconds in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 )
 
+_AFTER_503 = timedelta(hours=1)
+"""The least pause after a 503 that does not say when to come back."""
+
 _SLOWED = (
     timedelta(),
     *[timedelta(hours=1)] * 4,
@@ -167,6 +170,8 @@ def _after_bad(rhythm: Rhythm, bad: Bad, now: datetime) -> NextPoll:
             NEVER, "410 Gone: not polled any more", rhythm.interval, NEVER, rhythm.slowed
         )
     usual, _ = usual_pause(rhythm, rhythm.interval)
+    if bad.status == HTTPStatus.SERVICE_UNAVAILABLE and bad.retry_at is None:
+        usual = max(usual, _AFTER_503)
     slowed = slower(rhythm.slowed) if bad.status == HTTPStatus.TOO_MANY_REQUESTS else rhythm.slowed
     least = max(usual, _SLOWED[slowed])
     pause, why = _back_off(usual, least, bad)

@@ -171,6 +171,14 @@ def test_a_429_without_a_time_is_an_hour() -> None:
     assert next_poll(Rhythm(FEED, every=1 * M), Bad(1, status=429), NOW).at >= NOW + H
 
 
+def test_a15_a_503_without_a_time_is_an_hour_and_twice_as_long_each_time() -> None:
+    rhythm = Rhythm(FEED, every=1 * M)
+    first, second = (next_poll(rhythm, Bad(n, status=503), NOW) for n in (1, 2))
+    assert (first.why, second.why) == ("failed 1 time, 1h", "failed 2 times, 2h")
+    assert first.at >= NOW + H
+    assert next_poll(rhythm, Bad(1, status=502), NOW).at < NOW + 2 * M
+
+
 def test_a_feed_that_is_gone_is_not_polled_again() -> None:
     after = next_poll(Rhythm(FEED), Bad(1, gone=True), NOW)
     assert after.at == NEVER
