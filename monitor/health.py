@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
+from monitor.breaker import is_dated_before
 from monitor.fetch import FetchFailed
 from monitor.item import Item
 from monitor.parse import NotAFeed, ParseFailed
@@ -123,11 +124,13 @@ def is_probe_due(
 
 def hid_news(new: Sequence[Item], last_poll: datetime | None, *, same_validators: bool) -> bool:
     """Whether a probe shows that a 304 was a lie: there is something new although the validators
-    are the same, or something that was there already when the last 304 said there was nothing."""
+    are the same, or something that was there already when the last 304 said there was nothing. A
+    time shortly before that proves nothing: editors are slow, and some give the day only."""
     if not new:
         return False
     return same_validators or any(
-        item.published is None or last_poll is None or item.published < last_poll for item in new
+        item.published is None or last_poll is None or is_dated_before(item.published, last_poll)
+        for item in new
     )
 
 

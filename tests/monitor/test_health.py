@@ -307,11 +307,14 @@ def test_a_probe_that_finds_news_under_the_same_validators_shows_that_they_lie(
     assert len(book.told()) == 1
 
 
-def test_a_probe_that_finds_news_since_the_last_304_proves_nothing(book: Feedbook) -> None:
+@pytest.mark.parametrize("before", [10 * M, 70 * M], ids=["after it", "begun before it"])
+def test_a_probe_that_finds_news_since_the_last_304_proves_nothing(
+    book: Feedbook, before: timedelta
+) -> None:
     book.poll(window("a"))
     book.polls([NOT_MODIFIED] * 5, 1 * H)
     book.now += 1 * H
-    fresh = replace(window("a"), items=(item("b", book.now - 10 * M), item("a")))
+    fresh = replace(window("a"), items=(item("b", book.now - before), item("a")))
     book.poll(fresh, probe=True, validators=Validators(PAIR.url, b'"2"'))
     row = book.row()
     assert (row.state, row.validators_lie, row.etag) == ("ok", False, b'"2"')
