@@ -142,7 +142,7 @@ class Recorder:
             done = [
                 Recorded(settled[at].outcome, settled[at].next)
                 if at in settled
-                else self._let_go(poll, now)
+                else self._let_go(poll, now + watch.pause(poll.row.host))
                 for at, poll in enumerate(polls)
             ]
         for at, one in settled.items():

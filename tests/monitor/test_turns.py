@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from rigs.feedbook import NOT_MODIFIED, START, Feedbook, window
 
+from monitor.addresses import allowance
 from monitor.fetch import FetchFailed, ServerHints
 from monitor.item import FeedHints
-from monitor.poller import LEASE
+from monitor.poller import LEASE, Watch
+from monitor.recorder import Recorder
+from monitor.settle import Poll
 from monitor.store import ConfiguredFeed
 from monitor.turns import Turns, Way
+from monitor.writer import Writer
 
 S = timedelta(seconds=1)
 M = timedelta(minutes=1)
@@ -225,3 +231,19 @@ def test_a10_a_feed_without_validators_is_asked_hourly_at_most_unless_every_says
         assert one.next_poll_at >= book.now + 1 * H
         assert two.next_poll_why == "every 10m"
         assert book.now + 10 * M <= two.next_poll_at <= book.now + 11 * M
+
+
+def test_a13_a_host_whose_feed_left_while_it_was_asked_is_given_its_pause(book: Feedbook) -> None:
+    crowd(book, 2, 1)
+    (asked,) = book.store.claim_feeds("me", START, LEASE, 2, 5 * S)
+    nothing_left = Watch(replace(book.config, host_pause=5 * S), Mock(), {}, allowance(()))
+
+    async def main() -> None:
+        writer = Writer()
+        record = Recorder(book.store, writer, lambda: START, lambda: nothing_left)
+        await record(Poll(asked, (), NOT_MODIFIED))
+        writer.close()
+
+    asyncio.run(main())
+    assert not book.store.claim_feeds("me", START + 4 * S, LEASE, 2, 5 * S)
+    assert book.store.claim_feeds("me", START + 5 * S, LEASE, 2, 5 * S)
