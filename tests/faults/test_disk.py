@@ -96,7 +96,7 @@ def test_after_a_disk_that_was_full_for_long_the_items_are_asked_for_again(
     news: Newsroom, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """T1 is given up when its lease ends; the validators it brought were never stored."""
-    monkeypatch.setattr("monitor.poller._PATIENCE", timedelta(seconds=0.1))
+    monkeypatch.setattr("monitor.recorder._PATIENCE", timedelta(seconds=0.1))
     disk, clock = Disk(monkeypatch), Clock()
 
     async def scenario() -> None:
