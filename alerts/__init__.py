@@ -1,6 +1,6 @@
 """The senders: render a message, send it once, say what happened."""
 
-from alerts.alert import Alert, Digest, Event, Excerpt, Hit, Item, Match, Rule, Span, Story
+from alerts.alert import About, Alert, Digest, Event, Excerpt, Hit, Item, Match, Rule, Span, Story
 from alerts.channel import (
     Channel,
     First,
@@ -16,6 +16,7 @@ from alerts.registry import CHANNEL_TYPES, ChannelType, make, settings_model
 
 __all__ = [
     "CHANNEL_TYPES",
+    "About",
     "Alert",
     "Channel",
     "ChannelType",

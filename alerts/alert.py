@@ -96,15 +96,24 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """The story that all hits of a digest tell: its first title, and whether it was told before."""
+
+    title: str
+    told_before: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Digest:
     """Several hits in one alert: the newest that fit, and how many more there are. ``why`` they
-    come together, in a few words."""
+    come together, in a few words; ``about``: the one story that they tell, if they do."""
 
     rule: Rule
     count: int
     hits: tuple[Hit, ...]
     more: int
     why: str = ""
+    about: About | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +192,14 @@ def _data(body: Hit | Digest | Event) -> dict[str, Any]:
                 "hits": [_hit(hit) for hit in body.hits],
                 "more": body.more,
                 "why": body.why,
+                "story": _about(body.about),
             }
         case Event():
             return {"event": body.name, "subject": body.subject, "message": body.message}
+
+
+def _about(about: About | None) -> dict[str, Any] | None:
+    return {"title": about.title, "told_before": about.told_before} if about else None
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
@@ -283,6 +297,7 @@ def _read_digest(raw: Mapping[str, Any]) -> Digest:
         hits=tuple(_read_hit(hit) for hit in raw["hits"]),
         more=raw["more"],
         why=raw.get("why", ""),
+        about=About(**about) if (about := raw.get("story")) else None,
     )
 
 

@@ -118,15 +118,33 @@ def _of_digest(digest: Digest, at: datetime) -> Message:
     name = _label(digest.rule.name)
     entries = tuple(_entry(hit) for hit in digest.hits[:MOST_ENTRIES])
     return Message(
-        heading=f"{digest.count} {'hit' if digest.count == 1 else 'hits'} of {name}",
+        heading=digest_heading(digest),
         rule=name,
         severity=digest.rule.severity,
         at=at,
         entries=entries,
         more=digest.more + len(digest.hits) - len(entries),
-        facts=(("why together", _label(digest.why)),) if digest.why else (),
+        facts=_digest_facts(digest),
         ask=f"all: wirewatch hits --rule {quote_word(name)}",
     )
+
+
+def _digest_facts(digest: Digest) -> tuple[tuple[str, str], ...]:
+    """The rule, where the heading does not name it, and why its hits come together."""
+    rule = (("rule", _label(digest.rule.name)),) if digest.about else ()
+    return (*rule, ("why together", _label(digest.why))) if digest.why else rule
+
+
+def digest_heading(digest: Digest) -> str:
+    """``3 hits of pipelines``, or of one story ``3 more on "Xi meets Putin" (Antara, Kompas)``."""
+    if digest.about is None:
+        hits = "hit" if digest.count == 1 else "hits"
+        return f"{digest.count} {hits} of {_label(digest.rule.name)}"
+    title = _label(digest.about.title) or "(no title)"
+    sources = list(dict.fromkeys(_label(h.item.source or h.item.feed) for h in digest.hits))
+    if digest.about.told_before:
+        return f'{digest.count} more on "{title}" ({_some(sources)})'
+    return f'"{title}" in {len(sources)} sources'
 
 
 def _of_event(event: Event, at: datetime) -> Message:

@@ -95,6 +95,33 @@ class Manner:
 
 
 @dataclass(frozen=True, slots=True)
+class Sources:
+    """A story is told when it is in ``count`` sources ``within`` a time."""
+
+    count: int
+    within: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """Hits are told when ``count`` of them come ``within`` a time; what comes in the same time
+    after that is told when it is over."""
+
+    count: int
+    within: timedelta
+
+    def quiet_until(self, told: Window | None, now: datetime) -> datetime | None:
+        """Until when nothing more is told, after a burst was ``told``; None: it may be. One that
+        lies ahead was told before the clock went back."""
+        if told is None or not told.began <= now < told.began + self.within:
+            return None
+        return told.began + self.within
+
+
+When = Sources | Burst
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """How much of a throttle is used: since when, and how many alerts were told."""
 
@@ -180,3 +207,27 @@ def _moments(local: datetime, at: time, zone: ZoneInfo) -> Iterable[datetime]:
         day = local.date() + timedelta(days=days)
         for fold in (0, 1):
             yield datetime.combine(day, at.replace(fold=fold), zone).astimezone(UTC)
+
+
+RECENT_WEEKS = 4
+RECENT_PERIODS = 7
+
+
+def usual_windows(absent: timedelta, since: datetime, now: datetime) -> list[datetime]:
+    """When the windows end that say whether a hit is usual in the last ``absent``, of a rule whose
+    first hit was at ``since``: the same hours of four earlier weeks, so that nobody waits for a
+    weekday's news on a Sunday; while there is less of a past, those of the seven periods before.
+    """
+    week = timedelta(days=7)
+    step = week * -(-absent // week)
+    weekly = [now - step * count for count in range(1, RECENT_WEEKS + 1)]
+    if weekly[-1] - absent >= since:
+        return weekly
+    periods = [now - absent * count for count in range(1, RECENT_PERIODS + 1)]
+    return [end for end in periods if end - absent >= since]
+
+
+def is_usual(with_hits: int, windows: int) -> bool:
+    """Whether hits are so regular that none is worth telling: in three of four weeks, in all but
+    one of the periods before, and in three of them at least."""
+    return with_hits >= 3 and with_hits >= windows - 1

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy.engine import Row
 
-from monitor import health
+from monitor import absence, health
 from monitor.config import Config
 from monitor.notices import tell
 from monitor.store import Store
@@ -24,11 +24,15 @@ _CUT_OFF_AFTER = timedelta(hours=1)
 _AT_THE_SAME_TIME = timedelta(hours=1)
 
 
-def check_up(store: Store, config: Config, now: datetime) -> None:
-    """Tell operators of feeds that are in trouble and of which they do not know yet."""
+def check_up(
+    store: Store, config: Config, now: datetime, awake_since: datetime | None = None
+) -> None:
+    """Tell operators of feeds and rules that are in trouble and of which they do not know yet.
+    ``awake_since``: before that no daemon ran for a while; None: one did."""
     with store.transaction():
         _look_at_broken(store, config, now)
         _look_at_silent(store, config, now)
+        absence.look(store, config, now, awake_since=awake_since)
 
 
 def _look_at_broken(store: Store, config: Config, now: datetime) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from alerts.policy import Manner
+from alerts.policy import Manner, When
 from rules import Document, Mistake, RuleErrors, RuleSet
 
 Severity = Literal["low", "normal", "high", "critical"]
@@ -73,7 +73,8 @@ class ChannelConfig:
 class RuleConfig:
     """A rule and how its alerts are sent; ``send`` and ``manner`` are already filled from
     ``defaults``. ``until``: from then on it no longer matches. ``repeat``: ``each`` hit of a story
-    is told, or only its first; None: as its channels do."""
+    is told, or only its first; None: as its channels do. ``when``: how many hits are told, and none
+    before. ``absent``: without a hit for so long, where one is usual, operators are told."""
 
     name: str
     expression: str
@@ -85,6 +86,8 @@ class RuleConfig:
     note: str = ""
     manner: Manner = field(default_factory=Manner)
     repeat: Repeat | None = None
+    when: When | None = None
+    absent: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

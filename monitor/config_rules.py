@@ -17,6 +17,7 @@ from monitor.config_channels import Channels
 from monitor.config_manner import KEYS, Route, manner_of
 from monitor.config_schema import RULE, Findings, Keys, Reader, Section, named
 from monitor.config_values import nearest, shown
+from monitor.config_when import when_of
 from rules import Document, Mistake, RuleSet
 from rules.load import Expression, Group, Names, compile_located, locate, read_groups
 from rules.source import Items, Node, Table, Text
@@ -135,6 +136,8 @@ class Rules:
             found["send"] = self._channels.named_by(reader, found["send"])
         if "until" in found:
             found["until"] = reader.one(found["until"], partial(_until, zone=self._zone))
+        if "when" in found:
+            found["when"] = when_of(reader, found["when"])
         if "examples" in found:
             self.examples += _examples(reader, key.value, found.pop("examples"))
         return text, found

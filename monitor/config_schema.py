@@ -335,8 +335,8 @@ RULE: Keys = {
     "digest": _as_it_is,
     "quiet": _as_it_is,
     "repeat": _one(values.repeat),
-    "when": LATER,
-    "absent": LATER,
+    "when": _as_it_is,
+    "absent": _one(values.absent),
 }
 DEFAULTS: Keys = {
     "send": _as_it_is,

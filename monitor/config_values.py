@@ -28,6 +28,7 @@ _PERIOD = re.compile(r"(?:\d{1,6}(?:\.\d{1,3})?(?:ms|[smhdw]))+", re.ASCII)
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])", re.ASCII)
 _SPOKEN = re.compile(r"(\d{1,6})\s*(sec|min|hour|hr|day|week)[a-z]*\.?", re.IGNORECASE | re.ASCII)
 _LONGEST = timedelta(days=3660)
+_HOUR, _MONTH = timedelta(hours=1), timedelta(days=30)
 _HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?", re.IGNORECASE)
 _LANG = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
@@ -112,6 +113,14 @@ def some_time(text: str) -> timedelta:
     value = period(text)
     if not value:
         raise WrongValueError(f"'{text}' is no time at all", "write it as 30s, 10m, 6h or 7d")
+    return value
+
+
+def absent(text: str) -> timedelta:
+    """How long no hit may come."""
+    value = period(text)
+    if not _HOUR <= value <= _MONTH:
+        raise WrongValueError(f"'{shown(text)}' is not between 1h and 30d", "write it as 24h")
     return value
 
 

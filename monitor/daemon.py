@@ -45,6 +45,7 @@ _TICK = 1.0
 _TICK_LATE = 3.0
 _CLOCK_SLACK = timedelta(seconds=1)
 _STATUS_EVERY = 10.0
+_SHORT_STOP = timedelta(hours=1)  # in which no rule is thought to have missed its hits
 _LONGEST_REQUEST = 120.0
 _LONGEST_MIGRATION = timedelta(minutes=10)
 
@@ -88,6 +89,7 @@ class Engine:
         self._tasks: set[asyncio.Future[object]] = set()
         self._latest, self._counted = clock(), self._steady()
         self._next_checkup = self._latest
+        self._awake_since: datetime | None = None
 
     def _senders(self, config: Config, clients: Clients) -> Senders:
         tools = Tools(http=clients.alerts, dial=clients.dial, write=_write)
@@ -104,6 +106,9 @@ class Engine:
         self._redact.learn(config.secrets)
         await self._base.enter_async_context(self.pool)
         clients = await self._open(config)
+        last = await self.writer(self.store.last_request)
+        if last is None or self.clock() - last > _SHORT_STOP:
+            self._awake_since = self.clock()
         await self.writer(self.store.release_claims, self.clock(), config.host_pause)
         await self._follow_clock_back()
         await self.writer(self._sync, config)
@@ -238,7 +243,7 @@ class Engine:
         now = self.clock()
         if not self._next_checkup - checkup.EVERY <= now < self._next_checkup:
             self._next_checkup = now + checkup.EVERY
-            await self.writer(checkup.check_up, self.store, self.config, now)
+            await self.writer(checkup.check_up, self.store, self.config, now, self._awake_since)
 
     async def _follow_clock_back(self) -> None:
         """Let nothing wait for a time that the clock has shown already."""

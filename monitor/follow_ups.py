@@ -30,6 +30,12 @@ def first_of(store: Store, rule: str, channel: ChannelConfig, story: str) -> str
     return store.told_first(story, rule, channel.name)
 
 
+def about_story(store: Store, story_id: str) -> alerts.About | None:
+    """What the summary of a story is about."""
+    row = store.story(story_id)
+    return alerts.About(row.title, told_before=True) if row is not None else None
+
+
 def with_first(store: Store, delivery: ClaimedDelivery) -> ClaimedDelivery:
     """A claimed delivery, with what it goes under where it follows another."""
     row = store.first_told(delivery.follows) if delivery.follows else None
@@ -59,7 +65,15 @@ def fold(store: Store, delivery_id: str, channel: str, alert: str, now: datetime
     row = store.waiting_digest(hit.rule.name, channel, held_by)
     until = now + CLOSES_AFTER
     digest = digest_delivery(
-        hit.rule, channel, [hit], row, now=now, why=OF_A_STORY, held_by=held_by, until=until
+        hit.rule,
+        channel,
+        [hit],
+        row,
+        now=now,
+        why=OF_A_STORY,
+        held_by=held_by,
+        until=until,
+        about=about_story(store, hit.story.id),
     )
     digest = replace(digest, hit_ids=())  # they are there, and move
     if row is None:

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Row
 import alerts
 import rules
 from alerts import CHANNEL_TYPES
+from alerts.message import digest_heading
 from alerts.policy import FLOOD, Manner
 from monitor.config import ChannelConfig, Config, RuleConfig
 from monitor.hits import Found
@@ -87,6 +88,7 @@ def outbox_of(
         quiet = any(not tells_each(rule, config.channels[channel]) for channel in channels)
         if (
             rule.manner != Manner()
+            or rule.when is not None
             or len(telling) > FLOOD
             or any(mutes.on(name, feeds, one.hit.story.id) for one in telling)
             or (quiet and any(one.follows for one in telling))
@@ -190,17 +192,19 @@ def digest_delivery(
     why: str,
     held_by: str = "",
     until: datetime | None = None,
+    about: alerts.About | None = None,
 ) -> NewDelivery:
     """The digest that tells these hits, and those that the waiting delivery ``before`` carries
-    already: as it is to be queued, or, with the id of ``before``, to take its place."""
-    digest = _digest(rule, hits, before, why)
+    already: as it is to be queued, or, with the id of ``before``, to take its place. ``about``: the
+    one story that all of them tell."""
+    digest = _digest(rule, hits, before, why, about)
     delivery_id = before.id if before else new_id()
     return NewDelivery(
         id=delivery_id,
         channel=channel,
         kind="digest",
         rule=rule.name,
-        title=f"{digest.count} {'hit' if digest.count == 1 else 'hits'} of {rule.name}",
+        title=digest_heading(digest),
         alert=alerts.Alert(id=delivery_id, at=now, body=digest).to_json(),
         hit_ids=tuple(hit.id for hit in hits),
         held_until=until,
@@ -235,7 +239,11 @@ def held_digests(
 
 
 def _digest(
-    rule: RuleConfig | alerts.Rule, hits: Sequence[alerts.Hit], row: Row[Any] | None, why: str
+    rule: RuleConfig | alerts.Rule,
+    hits: Sequence[alerts.Hit],
+    row: Row[Any] | None,
+    why: str,
+    about: alerts.About | None,
 ) -> alerts.Digest:
     """The hits, and those that the held delivery ``row`` carries already: the newest that fit."""
     before = alerts.Alert.from_json(row.id, row.alert).body if row else None
@@ -248,5 +256,5 @@ def _digest(
     shown = shown[:MOST_IN_DIGEST]
     told = alerts.Rule(name=rule.name, severity=rule.severity, tags=rule.tags)
     return alerts.Digest(
-        rule=told, count=count, hits=tuple(shown), more=count - len(shown), why=why
+        rule=told, count=count, hits=tuple(shown), more=count - len(shown), why=why, about=about
     )

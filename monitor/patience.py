@@ -8,13 +8,14 @@ and nothing is dropped.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import alerts
 from alerts.policy import FLOOD, Hold, Send, decide
 from monitor.config import ChannelConfig, Config, RuleConfig
-from monitor.follow_ups import OF_A_STORY, first_of
+from monitor.follow_ups import OF_A_STORY, about_story, first_of
+from monitor.gathering import Gathered, gather
 from monitor.mutes import ActiveMute, Mutes
 from monitor.notices import tell
 from monitor.outbox import Telling, channels_of, delivery_of, digest_delivery, tells_each
@@ -25,11 +26,13 @@ from monitor.stories import CLOSES_AFTER
 
 @dataclass(frozen=True, slots=True)
 class _Reason:
-    """What hits wait for. ``held_by`` names it in the database, ``why`` to people."""
+    """What hits wait for. ``held_by`` names it in the database, ``why`` to people; ``about``: the
+    story that all of them tell."""
 
     held_by: str
     until: datetime
     why: str
+    about: alerts.About | None = None
 
 
 def queue_patiently(
@@ -56,10 +59,12 @@ def queue_patiently(
         rule = config.rules[name]
         if len(telling) > FLOOD:
             _tell_flood(store, config, rule, telling, now)
+        gathered = gather(store, rule, telling, now)
         for channel in channels_of(rule, config):
             to = config.channels[channel]
             sorter = _Sorter(store, rule, to, now, each=tells_each(rule, to))
-            sorter.sort(telling, mutes, feeds)
+            sorter.sort(gathered.each, mutes, feeds)
+            sorter.sort_gathered(gathered, mutes, feeds)
             sorter.write()
             queued += len(sorter.queued)
             held += sum(map(len, sorter.held.values()))
@@ -95,6 +100,25 @@ class _Sorter:
             else:
                 self._sort([one.hit], mute)
 
+    def sort_gathered(self, gathered: Gathered, mutes: Mutes, feeds: Collection[str]) -> None:
+        """Decide about what a rule with ``when:`` tells together."""
+        for told in gathered.together:
+            mute = mutes.on(self._rule.name, feeds, told.story)
+            self._sort(list(told.hits), mute, told.why, told.about)
+        if gathered.held and gathered.until:
+            mute = mutes.on(self._rule.name, feeds, "")
+            if mute is not None:
+                self._sort(gathered.held, mute)
+            else:
+                self._after_burst(gathered.held, gathered.until)
+
+    def _after_burst(self, hits: list[alerts.Hit], until: datetime) -> None:
+        """What comes while a burst goes on is summed up when it is over, or when that is quiet."""
+        manner = replace(self._rule.manner, throttle=None)
+        then = decide(manner, self._rule.severity, None, None, until)
+        until = then.until if isinstance(then, Hold) else until
+        self._hold_back(_Reason("burst", until, "more of a burst told before"), hits)
+
     def _follow(self, hit: alerts.Hit) -> None:
         """More of a story: under its first alert at once, where that can be and nothing asks for
         patience; else summed up when the story closes. Uses up nothing of the throttle."""
@@ -104,15 +128,22 @@ class _Sorter:
             self.queued.append(delivery_of(hit, self._channel, self._now, follows=first))
         else:
             until = self._now + CLOSES_AFTER
-            self._hold_back(_Reason(f"story:{hit.story.id}", until, OF_A_STORY), [hit])
+            about = about_story(self._store, hit.story.id)
+            self._hold_back(_Reason(f"story:{hit.story.id}", until, OF_A_STORY, about), [hit])
 
-    def _sort(self, hits: list[alerts.Hit], mute: ActiveMute | None) -> None:
+    def _sort(
+        self,
+        hits: list[alerts.Hit],
+        mute: ActiveMute | None,
+        why: str = f"more than {FLOOD} in one poll",
+        about: alerts.About | None = None,
+    ) -> None:
         manner, severity = self._rule.manner, self._rule.severity
         muted = mute.until if mute else None
         match decide(manner, severity, self._window, muted, self._now):
             case Send(window):
                 self._window = window
-                self.queued.append(self._delivery(hits))
+                self.queued.append(self._delivery(hits, why, about))
             case Hold(until, "mute") if mute is not None:
                 why = f"muted: {mute.why}" if mute.why else "muted"
                 self._hold_back(_Reason(f"mute:{mute.id}", until, why), hits)
@@ -122,11 +153,14 @@ class _Sorter:
     def _hold_back(self, reason: _Reason, hits: Sequence[alerts.Hit]) -> None:
         self.held.setdefault(reason, []).extend(hits)
 
-    def _delivery(self, hits: Sequence[alerts.Hit]) -> NewDelivery:
+    def _delivery(
+        self, hits: Sequence[alerts.Hit], why: str, about: alerts.About | None
+    ) -> NewDelivery:
         if len(hits) == 1:
             return delivery_of(hits[0], self._channel, self._now)
-        why = f"more than {FLOOD} in one poll"
-        return digest_delivery(self._rule, self._channel, hits, None, now=self._now, why=why)
+        return digest_delivery(
+            self._rule, self._channel, hits, None, now=self._now, why=why, about=about
+        )
 
     def write(self) -> None:
         """Store what was decided."""
@@ -147,6 +181,7 @@ class _Sorter:
             why=reason.why,
             held_by=reason.held_by,
             until=reason.until,
+            about=reason.about,
         )
         if row is None:
             self._store.queue([delivery], self._now)

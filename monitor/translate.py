@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
+
+from sqlalchemy.engine import Row
 
 import alerts
 import rules
@@ -71,6 +75,45 @@ def hit_of(
         ),
         story=alerts.Story(id=item_id),
     )
+
+
+def stored_hit(row: Row[Any], rule: RuleConfig) -> alerts.Hit:
+    """A hit that was stored, as a channel is told of it: `monitor.store.gathering` gives the row.
+    A hit of no story is one of its own."""
+    match = json.loads(row.match)
+    story = row.story_id is not None
+    return alerts.Hit(
+        id=row.hit_id,
+        rule=alerts.Rule(name=rule.name, severity=rule.severity, tags=rule.tags),
+        item=alerts.Item(
+            title=row.title[:TEXT_LIMIT],
+            url=row.url,
+            feed=row.feed,
+            source=row.source,
+            author=row.author[:TEXT_LIMIT],
+            published=row.published_at,
+            first_seen=row.first_seen_at,
+            lang=row.lang,
+            summary=row.summary[:TEXT_LIMIT],
+            summary_cut=len(row.summary) > TEXT_LIMIT,
+        ),
+        match=alerts.Match(
+            terms=tuple(match["terms"]),
+            spans=tuple(alerts.Span(**span) for span in match["spans"]),
+            excerpts=tuple(_excerpt(raw) for raw in match["excerpts"]),
+        ),
+        story=alerts.Story(
+            id=row.story_id if story else row.item_id,
+            items=row.story_size if story else 1,
+            sources=tuple(json.loads(row.story_sources)) if story else (),
+        ),
+    )
+
+
+def _excerpt(raw: Mapping[str, Any]) -> alerts.Excerpt:
+    name = raw["field"]
+    spans = tuple(alerts.Span(field=name, **span) for span in raw["spans"])
+    return alerts.Excerpt(name, raw["text"], spans)
 
 
 def _terms(spans: Iterable[alerts.Span]) -> tuple[str, ...]:

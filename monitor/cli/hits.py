@@ -42,7 +42,8 @@ def command(
     """What matched, newest first, with the matched words marked and where each alert went."""
     with open_store(config) as (checked, store):
         found = store.hits(limit, rule=rule, feed=feed)
-        told = store.deliveries_of_hits([row.id for row in found])
+        ids = [row.id for row in found]
+        told, counted = store.deliveries_of_hits(ids), store.counted(ids)
     if as_json:
         print_json(_object(row, told.get(row.id, [])) for row in found)
         return
@@ -50,7 +51,7 @@ def command(
         for kind, name, known in (("rule", rule, checked.rules), ("feed", feed, checked.feeds)):
             if name is not None and name not in known:
                 fail(f"no {kind} '{name}' in the configuration")
-    _show(found, told)
+    _show(found, told, counted)
 
 
 def _object(row: Row[Any], sent: list[tuple[str, str]]) -> dict[str, Any]:
@@ -72,17 +73,31 @@ def _object(row: Row[Any], sent: list[tuple[str, str]]) -> dict[str, Any]:
     }
 
 
-def _show(found: list[Row[Any]], told: dict[str, list[tuple[str, str]]]) -> None:
+def _show(
+    found: list[Row[Any]],
+    told: dict[str, list[tuple[str, str]]],
+    counted: set[tuple[str, str]],
+) -> None:
     if not found:
         typer.echo("no hits yet", err=True)
         return
     now = datetime.now(UTC)
-    show(_COLUMNS, [_row(row, told.get(row.id, []), now) for row in found])
+    show(_COLUMNS, [_row(row, _sent(row, told, counted), now) for row in found])
     next_step("why one of them, with its words and its link: wirewatch why ID")
 
 
+def _sent(
+    row: Row[Any], told: dict[str, list[tuple[str, str]]], counted: set[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """Where a hit went: what waits for the end of its story is but counted there."""
+    return [
+        (channel, "counted in its story" if (row.id, channel) in counted else state)
+        for channel, state in told.get(row.id, [])
+    ]
+
+
 def _row(row: Row[Any], sent: list[tuple[str, str]], now: datetime) -> tuple[str | Text, ...]:
-    why_not = _UNTOLD.get(row.untold, row.untold)
+    why_not = _UNTOLD.get(row.untold) or f"not told: {row.untold}"
     told = ", ".join(f"{channel} {state}" for channel, state in sent) or why_not
     return short(row.id), when(row.at, now), row.rule, row.feed, _title(row), told
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -55,7 +55,8 @@ def command(
 @dataclass(frozen=True, slots=True)
 class _Found:
     """One item, one rule, and everything there is to say about both. ``rule`` None: an expression
-    of the command line. ``same``: other items that have the URL asked for."""
+    of the command line. ``before``: by delivery that sums up a story, what told that first.
+    ``same``: other items that have the URL asked for."""
 
     row: Row[Any]
     document: Document
@@ -65,6 +66,7 @@ class _Found:
     tree: Explanation
     hit: Row[Any] | None
     deliveries: Sequence[Row[Any]]
+    before: Mapping[str, Row[Any]]
     same: Sequence[str]
 
 
@@ -80,6 +82,7 @@ def _found(config: Config, store: Store, item: str, name: str | None, *, expr: b
     row = store.items([ids[0]])[ids[0]]
     document = reader_of(config, store.feeds())(row)
     hit = store.hit_of(row.id, rule.name) if rule else None
+    deliveries = store.deliveries_of(hit.id) if hit else []
     return _Found(
         row=row,
         document=document,
@@ -88,9 +91,23 @@ def _found(config: Config, store: Store, item: str, name: str | None, *, expr: b
         expression=expression,
         tree=_tree(config, rule, expression, document),
         hit=hit,
-        deliveries=store.deliveries_of(hit.id) if hit else (),
+        deliveries=deliveries,
+        before=_told_before(store, deliveries),
         same=ids[1:],
     )
+
+
+def _told_before(store: Store, deliveries: Sequence[Row[Any]]) -> dict[str, Row[Any]]:
+    """By delivery, of those that sum up a story: the one that told it first."""
+    from monitor.store.stories import OF_STORY
+
+    found = {}
+    for sent in deliveries:
+        before, _, story = sent.held_by.partition(OF_STORY)
+        told = None if before or not story else store.story_told_by(story, sent.rule, sent.channel)
+        if told is not None:
+            found[sent.id] = told
+    return found
 
 
 def _item_ids(store: Store, given: str) -> tuple[list[str], str | None]:
@@ -156,22 +173,31 @@ def _verdict(found: _Found) -> str:
     if hit and not true:
         return "a hit, although the rule does not match now: it or the item was changed since"
     if hit:
-        return f"a hit; {_told(hit, found.deliveries)}"
+        return f"a hit; {_told(hit, found.deliveries, found.before)}"
     if not true:
         return "no match"
     return f"a match, but no hit: {_why_no_hit(rule, found.row)}"
 
 
-def _told(hit: Row[Any], deliveries: Sequence[Row[Any]]) -> str:
+def _told(hit: Row[Any], deliveries: Sequence[Row[Any]], before: Mapping[str, Row[Any]]) -> str:
     if hit.untold == "baseline":
         return "nobody was told: it was there when its feed was polled first"
     if hit.untold == "max_age":
         return "nobody was told: it was older than its feed's max_age"
     if hit.untold == "dropped":
         return "nobody was told: its feed republished old items, and an operator dropped these hits"
+    if hit.untold:
+        return f"nobody was told: {hit.untold}"
     if not deliveries:
         return "nobody was told: the rule had no channel that was on"
-    return ", ".join(f"{row.channel}: {row.state}" for row in deliveries)
+    return ", ".join(f"{row.channel}: {_state(row, before.get(row.id))}" for row in deliveries)
+
+
+def _state(row: Row[Any], before: Row[Any] | None) -> str:
+    if before is None:
+        return str(row.state)
+    done = "counted in its story" if row.state == "held" else f"{row.state} with its story"
+    return f"{done}, which delivery {before.id} told"
 
 
 def _why_no_hit(rule: RuleConfig, row: Row[Any]) -> str:

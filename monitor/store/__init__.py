@@ -13,6 +13,7 @@ from monitor.store.deliveries import ClaimedDelivery, NewDelivery
 from monitor.store.events import EventQuestions
 from monitor.store.feeds import ConfiguredFeed, FeedQuestions
 from monitor.store.follow_ups import FollowUpQuestions
+from monitor.store.gathering import GatheringQuestions
 from monitor.store.items import ItemQuestions, KnownItem
 from monitor.store.numbers import NumberQuestions
 from monitor.store.stories import StoryQuestions
@@ -29,6 +30,7 @@ class Store(
     WaitingQuestions,
     StoryQuestions,
     FollowUpQuestions,
+    GatheringQuestions,
     NumberQuestions,
     EventQuestions,
     ClockQuestions,

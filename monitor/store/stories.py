@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from monitor.store.base import Questions, stories, story_items
+from monitor.store.base import (
+    Questions,
+    chunks,
+    deliveries,
+    delivery_hits,
+    hits,
+    stories,
+    story_items,
+)
 from monitor.stories import Member, Opened, Sketch
+
+OF_STORY = "story:"
+"""How ``held_by`` begins of what waits for a story to close; its id follows."""
 
 _MOST_MEMBERS = 500
 """So many of the newest are compared with; a rule that has more has other troubles."""
@@ -73,6 +84,37 @@ class StoryQuestions(Questions):
             .where(stories.c.id == story_id)
             .values(size=items, sources=json.dumps(list(sources), ensure_ascii=False), last_at=at)
         )
+
+    def counted(self, hit_ids: Collection[str]) -> set[tuple[str, str]]:
+        """Hits of these, with their channel, that wait to be summed up when their story closes."""
+        found: set[tuple[str, str]] = set()
+        with self.transaction():
+            for part in chunks(list(hit_ids)):
+                question = (
+                    sa.select(delivery_hits.c.hit_id, deliveries.c.channel)
+                    .join(deliveries, deliveries.c.id == delivery_hits.c.delivery_id)
+                    .where(delivery_hits.c.hit_id.in_(part), deliveries.c.state == "held")
+                    .where(deliveries.c.held_by.startswith(OF_STORY, autoescape=True))
+                )
+                found.update((row.hit_id, row.channel) for row in self._run(question))
+        return found
+
+    def story_told_by(self, story: str, rule: str, channel: str) -> Row[Any] | None:
+        """The delivery that told a channel of a rule's story first."""
+        question = (
+            sa.select(deliveries.c.id, deliveries.c.state, deliveries.c.sent_at, deliveries.c.title)
+            .join(delivery_hits, delivery_hits.c.delivery_id == deliveries.c.id)
+            .join(hits, hits.c.id == delivery_hits.c.hit_id)
+            .join(story_items, story_items.c.item_id == hits.c.item_id)
+            .where(story_items.c.story_id == story, hits.c.rule == rule)
+            .where(deliveries.c.channel == channel, deliveries.c.follows.is_(None))
+            .where(sa.not_(deliveries.c.held_by.startswith(OF_STORY, autoescape=True)))
+            .order_by(deliveries.c.id)
+            .limit(1)
+        )
+        with self.transaction():
+            row: Row[Any] | None = self._run(question).first()
+            return row
 
     def stories(self, limit: int, rule: str | None = None) -> list[Row[Any]]:
         """Stories, those with the newest items first."""

@@ -151,13 +151,6 @@ def test_a_setting_of_a_later_version_is_refused(etc: Configured, key: str) -> N
     ]
 
 
-@pytest.mark.parametrize("key", ["when", "absent"])
-def test_a_key_of_a_rule_of_a_later_version_is_refused(etc: Configured, key: str) -> None:
-    assert told(etc, f"rules:\n  a: {{match: x, {key}: y}}\n") == [
-        f"wirewatch.yaml:4:17: '{key}' is not available in this version; delete it"
-    ]
-
-
 @pytest.mark.parametrize(
     ("feed", "mistake"),
     [
@@ -246,8 +239,8 @@ def test_a_feed_that_is_wrong(etc: Configured, feed: str, mistake: str) -> None:
         ("{}", "4:3: channel 'c' has no type; write type: and one of "),
         ("{type: slak}", "4:13: there is no channel type 'slak'; did you mean slack?"),
         (
-            "{type: apprise}",
-            "4:13: type apprise is not available in this version; use type: webhook",
+            "{type: apprise, url: nonsense://x}",
+            "4:27: url: not an Apprise URL; appriseit.com lists the form for each service",
         ),
         ("{type: webhook}", "4:3: channel 'c' needs url:"),
         (
