@@ -43,6 +43,7 @@ class ChannelType:
 
 CHANNEL_TYPES: Mapping[str, ChannelType] = MappingProxyType(
     {
+        "apprise": ChannelType("alerts.apprise", "Apprise"),
         "console": ChannelType("alerts.console", "Console", every_hit=True),
         "discord": ChannelType("alerts.discord", "Discord", pause=2.0, follows="edit"),
         "googlechat": ChannelType("alerts.googlechat", "GoogleChat", pause=1.0),

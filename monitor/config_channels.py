@@ -21,7 +21,6 @@ from rules.load import Names
 from rules.source import Items, Node, Table, Text
 
 TERMINAL = "terminal"
-_LATER_TYPES = frozenset(("apprise",))
 _USUAL_RETRY = {"first": "5s", "factor": "2", "max": "6h", "for": "3d"}
 
 Entries = Mapping[str, tuple[Text, Node]]
@@ -146,12 +145,9 @@ def _kind(reader: Reader, key: Text, entries: Entries, what: str) -> str | None:
     kind = reader.one(node, str)
     if kind is None or kind in CHANNEL_TYPES:
         return kind
-    if kind in _LATER_TYPES:
-        reader.wrong(node, f"type {kind} is not available in this version", "use type: webhook")
-    else:
-        known = f"known are {', '.join(sorted(CHANNEL_TYPES))}"
-        hint = nearest(kind, CHANNEL_TYPES) or known
-        reader.wrong(node, f"there is no channel type '{shown(kind)}'", hint)
+    known = f"known are {', '.join(sorted(CHANNEL_TYPES))}"
+    hint = nearest(kind, CHANNEL_TYPES) or known
+    reader.wrong(node, f"there is no channel type '{shown(kind)}'", hint)
     return None
 
 
@@ -254,6 +250,10 @@ def _as_mail_server(_name: str) -> str:
     return "smtps://absent-credential.invalid"
 
 
+def _as_apprise_url(name: str) -> str:
+    return f"json://absent-credential.invalid/{name}"
+
+
 def _as_bot_token(name: str) -> str:
     return (
         "1000:" + base64.urlsafe_b64encode(placeholder(name).encode()).decode().ljust(30, "-")[:90]
@@ -265,6 +265,7 @@ _SHAPES: tuple[Callable[[str], str], ...] = (
     _as_mail_server,
     _as_webhook_secret,
     _as_bot_token,
+    _as_apprise_url,
 )
 
 

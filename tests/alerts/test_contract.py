@@ -212,6 +212,14 @@ class NtfyPlace(ChatPlace):
     }
 
 
+class ApprisePlace(ChatPlace):
+    kind = "apprise"
+    answers: ClassVar[dict[str, Any]] = {"fail": status(500, "no")}
+
+    def keys(self, origin: str) -> dict[str, Any]:
+        return {"url": f"{origin.replace('http', 'json')}/secret-in-the-path"}
+
+
 class MailPlace(Place):
     kind = "mail"
 
@@ -264,6 +272,7 @@ class ConsolePlace(Place):
 PLACES: dict[str, type[Place]] = {
     made.kind: made
     for made in (
+        ApprisePlace,
         ConsolePlace,
         DiscordPlace,
         GoogleChatPlace,
@@ -278,7 +287,8 @@ PLACES: dict[str, type[Place]] = {
     )
 }
 REMOTE = sorted(set(PLACES) - {"console"})
-LIMITED = sorted(set(REMOTE) - {"mail"})
+LIMITED = sorted(set(REMOTE) - {"apprise", "mail"})
+REFUSING = sorted(set(REMOTE) - {"apprise"})  # which says yes or no, not why for good
 
 
 T = TypeVar("T")
@@ -380,7 +390,7 @@ def test_where_nothing_listens_it_is_temporary_and_says_where(place: Place) -> N
     assert "secret-in-the-path" not in failure.value.reason
 
 
-@remotely
+@pytest.mark.parametrize("place", REFUSING, indirect=True)
 def test_a_refusal_is_permanent_with_its_cause_in_words(place: Place) -> None:
     place.will("refuse")
     with pytest.raises(PermanentFailure) as failure:
