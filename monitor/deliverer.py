@@ -46,7 +46,7 @@ from monitor.schedule import Retry, last_attempt_at, next_attempt_at, period
 from monitor.store import ClaimedDelivery, Store
 from monitor.writer import Refused, Writer
 
-PER_CHANNEL = 4
+PER_CHANNEL = 8  # a service that takes 50 ms for an alert gets a hundred a second
 _LEASE_MARGIN = timedelta(seconds=15)
 _PATIENCE = 3  # attempts that fail before a channel's fallback, or a story's summary, tells it
 _QUIET = timedelta(hours=1)  # between two events about dead letters of one channel
