@@ -180,6 +180,8 @@ class Window:
 
     def places(self, text: Text) -> Iterator[Place]:
         """The parts that stand in such a window, one place a part."""
+        if not all(any(part.places(text)) for part in self.parts):
+            return  # most often; all places of the others would take long
         found = self._found(text)
         firsts = sorted(found)
         near: set[Place] = set()
@@ -195,7 +197,7 @@ class Window:
             }
             if _each_has_its_own(len(self.parts), inside):
                 near.update(place for there in inside.values() for place in there.values())
-        yield from sorted(near)
+            yield from sorted(near.intersection(found[first].values()))
 
     def _found(self, text: Text) -> dict[int, dict[int, Place]]:
         """First word -> part -> its place."""

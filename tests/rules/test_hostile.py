@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rules import Document, RuleErrors, compile_rules, evaluate
+from rules import Document, RuleErrors, compile_rules, evaluate, expression
 
 PIECES = (
     "AND", "OR", "NOT", "NEAR", "NEAR/5", "ONEAR/2", "ATLEAST/2", "(", ")", ",", "|", '"', "“",
@@ -190,3 +191,22 @@ def test_a_word_of_a_hundred_thousand_letters_is_one_word() -> None:
     assert match is not None
     assert [(span.start, span.end) for span in match.spans] == [(0, len(word))]
     assert evaluate("~gas", Document(word, lang="en")) is None
+
+
+def test_a_window_is_looked_for_no_farther_than_it_must(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words that stand everywhere must not cost a window each: not where another word of the
+    window is missing, and not once the window is found."""
+    tried = 0
+
+    def counted(*given: Any) -> bool:
+        nonlocal tried
+        tried += 1
+        return each_has_its_own(*given)
+
+    each_has_its_own = expression._each_has_its_own
+    monkeypatch.setattr(expression, "_each_has_its_own", counted)
+    document = Document("gas oil " * 1_000)
+    assert not evaluate('"gas oil coal"~100', document)
+    assert tried == 0
+    assert evaluate('"gas oil"~100', document)
+    assert tried == 1
