@@ -17,6 +17,8 @@ SUSPECT = r"(?i:(?:not)?o?near|adj|within|atleast|andnot|butnot|xor|exc)"
 _NEVER = re.compile(rf"(?!{SUSPECT}|(?i:and|but)[_-]not)\w[^?=~!<>\\^\]}}/]*\Z")
 """Fits only what no check refuses."""
 
+_FEWEST_LETTERS = 3  # that a word with * must have
+
 _FUZZY = re.compile(r"(.+?)~([\d.]*)$")
 _BOOST = re.compile(r"(.+?)\^[\d.]*$")
 _LETTER = r"[^\W\d_]"
@@ -148,7 +150,7 @@ def _wildcard(word: str) -> tuple[str, str] | None:
     if "?" not in word:
         return None
     stem = word.partition("?")[0]
-    if len(stem) < 3:
+    if len(stem) < _FEWEST_LETTERS or stem[0] in "=~":
         return (
             f"? in {word} is not a wildcard here",
             "write each spelling, or put the term in quotes if the sign is meant",
@@ -202,9 +204,11 @@ def _trailing(word: str) -> tuple[str, str] | None:
         return "^ does not weigh terms here", "leave it out: an item matches or does not"
     if len(word) > 1 and word[-1] == "!" and _ANY_LETTER.search(word):
         bare = word.rstrip("!")
+        ends = bare[0] not in "=~" and len(bare) >= _FEWEST_LETTERS
+        instead = f"{bare}*" if ends else "each spelling"
         return (
             f"! after {bare} is not a wildcard here",
-            f"write {bare}*, or put the term in quotes if the sign is meant",
+            f"write {instead}, or put the term in quotes if the sign is meant",
         )
     if word[-1] in "]}" and _ANY_LETTER.search(word):
         return f"{word[-1]} in {word} is not an operator here", "there are no ranges"

@@ -15,6 +15,7 @@ from rules.implication import Implication, canonical, terms
 from rules.letters import Alphabet, Letters, Unit, children_of, units_of, words_of
 from rules.parser import Expression, mistake_in
 from rules.remarks import short_wildcard, short_wildcards
+from rules.terms import FEWEST_LETTERS
 
 _MOST_SIBLINGS = 100
 _MOST_CONSIDERED = 2_000
@@ -122,6 +123,8 @@ def _stems(root: Node, units: Sequence[Unit], languages: Collection[str]) -> Ite
                 hint = f"write {word.surface}* for its endings"
                 if words.is_spaceless(word.surface):
                     hint = "its characters are found without ~"
+                elif len(word.normal) < FEWEST_LETTERS and not words.is_dense(word.surface):
+                    hint = "write each of its forms, joined by OR"
                 yield term.start, f"{found}: there is no stemmer for {without}", hint
 
 

@@ -15,7 +15,7 @@ LONGEST_REGEX = 1_000
 LONGEST_TERM = 1_000
 WIDEST = 100
 MOST_IN_WINDOW = 10
-_FEWEST_LETTERS = 3
+FEWEST_LETTERS = 3
 
 Mark = Literal["", "=", "~"]
 
@@ -139,7 +139,7 @@ def read_easily(piece: str) -> Phrase | None:
     found, gaps = read
     if ends:
         last = found[-1]
-        if len(last.surface) <= _FEWEST_LETTERS + 1 and not words.is_dense(last.surface):
+        if len(last.surface) <= FEWEST_LETTERS + 1 and not words.is_dense(last.surface):
             return None
         found[-1] = Word(last.surface, last.normal, "begins", "normal", last.accents)
     elif not (quoted or gaps) and found[0].normal in _LOWER_CASE:
@@ -196,7 +196,7 @@ def _simple(term: Written) -> Phrase | None:
         _word(term, surface, open_before=False, open_after=ends and index == last)
         for index, surface in enumerate(surfaces)
     )
-    if not all(word.normal for word in read) or (ends and len(read[-1].normal) < _FEWEST_LETTERS):
+    if not all(word.normal for word in read) or (ends and len(read[-1].normal) < FEWEST_LETTERS):
         return None
     return Phrase(read, (_ANYTHING,) * last, "", "", term.whole)
 
@@ -253,14 +253,22 @@ _STAR_HINT = 'write pipelin* or *stream, or "gas pipeline"~1 for a word between'
 
 def _star_inside(term: Written, text: Text, index: int) -> TermError:
     before, after = text.surfaces[index - 1], text.surfaces[index]
-    instead = [f"{before}*"] if len(before) >= _FEWEST_LETTERS else []
-    instead += [f"*{after}"] if len(after) >= _FEWEST_LETTERS else []
+    instead = [f"{before}*"] if len(before) >= FEWEST_LETTERS else []
+    instead += [f"*{after}"] if len(after) >= FEWEST_LETTERS else []
     easier = f"{' or '.join(instead)}, or " if instead else ""
+    place = len(term.mark) + term.quoted + text.place(index - 1, index - 1).end
     return TermError(
         f"* stands inside a word in {term.whole}",
-        f"write {easier}a regular expression, /{before}\\pL*{after}/",
-        offset=term.offset + text.place(index - 1, index - 1).end,
+        f"write {easier}a regular expression, {_regex_for(term, before, after)}",
+        offset=term.offset + place,
     )
+
+
+def _regex_for(term: Written, before: str, after: str) -> str:
+    """The expression that finds what ``before*after`` means, in the text that it is run on."""
+    if term.mark == "=":
+        return f"/{before}\\pL*{after}/c"
+    return f"/{words.normal(before)}\\pL*{words.normal(after)}/"
 
 
 def _word(term: Written, surface: str, *, open_before: bool, open_after: bool) -> Word:
@@ -292,7 +300,7 @@ def _check_wildcards(term: Written, read: tuple[Word, ...], gaps: tuple[Gap, ...
         while at and gaps[at - 1].close == 2:
             at -= 1
             letters += len(read[at].normal)
-        if letters < _FEWEST_LETTERS:
+        if letters < FEWEST_LETTERS:
             raise TermError(
                 f"{term.whole} would find too many words: * needs at least 3 letters",
                 "write more letters, or each word",

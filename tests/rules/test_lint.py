@@ -428,6 +428,16 @@ def test_an_entry_of_a_group_may_lack_a_stemmer() -> None:
     ]
 
 
+def test_a_word_too_short_for_a_star_is_not_told_to_have_one() -> None:
+    assert warnings("~їж") == [
+        (
+            1,
+            "~їж finds the word itself only: there is no stemmer for uk",
+            "write each of its forms, joined by OR",
+        )
+    ]
+
+
 def test_the_languages_of_the_feeds_may_lack_a_stemmer() -> None:
     rules = compile_rules({"rule": "~Gazprom"})
     assert rules.lint(["ru", "pl-PL"]) == ()

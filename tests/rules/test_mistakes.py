@@ -314,10 +314,40 @@ def mistakes(expression: str, **terms: list[str]) -> tuple[Mistake, ...]:
             "write a regular expression, /p\\pL*n/",
         ),
         (
+            "Zü*ch",
+            3,
+            "* stands inside a word in Zü*ch",
+            "write a regular expression, /zu\\pL*ch/",
+        ),
+        (
+            "=Zü*ch",
+            4,
+            "* stands inside a word in =Zü*ch",
+            "write a regular expression, /Zü\\pL*ch/c",
+        ),
+        (
+            '="the g*s"',
+            8,
+            '* stands inside a word in ="the g*s"',
+            "write a regular expression, /g\\pL*s/c",
+        ),
+        (
+            "US!",
+            1,
+            "! after US is not a wildcard here",
+            "write each spelling, or put the term in quotes if the sign is meant",
+        ),
+        (
+            "~leak!",
+            1,
+            "! after ~leak is not a wildcard here",
+            "write each spelling, or put the term in quotes if the sign is meant",
+        ),
+        (
             "Gaz*bank",
             4,
             "* stands inside a word in Gaz*bank",
-            "write Gaz* or *bank, or a regular expression, /Gaz\\pL*bank/",
+            "write Gaz* or *bank, or a regular expression, /gaz\\pL*bank/",
         ),
         (
             "gas*ln",
