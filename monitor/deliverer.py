@@ -42,6 +42,7 @@ from monitor.config import ChannelConfig, Config
 from monitor.follow_ups import fold, fold_waiting, with_first
 from monitor.logs import outcome
 from monitor.notices import tell
+from monitor.outbox import less
 from monitor.schedule import Retry, last_attempt_at, next_attempt_at, period
 from monitor.store import ClaimedDelivery, Store
 from monitor.writer import Refused, Writer
@@ -219,7 +220,7 @@ class Deliverer:
                 to = _fallback(config, name)
                 if to is not None:
                     fold_waiting(self._store, name, now, f"channel '{name}' is stopped")
-                    self._store.hand_over(name, to, now, f"channel '{name}' is stopped")
+                    self._store.hand_over(name, to, now, f"channel '{name}' is stopped", less)
             claimed = self._store.claim_deliveries(self._owner, now, leases, slots, newest)
             return [with_first(self._store, delivery) for delivery in claimed]
 
@@ -419,7 +420,8 @@ class Deliverer:
         to = _fallback(config, delivery.channel)
         if to is None:
             return False
-        self._store.hand_over(delivery.channel, to, now, reason, [delivery.id])
+        if not self._store.hand_over(delivery.channel, to, now, reason, less, [delivery.id]):
+            return False  # another attempt has had the last word
         _log("WARNING", delivery, "handed_over", error=reason, to=to)
         return True
 

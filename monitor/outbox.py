@@ -7,7 +7,7 @@ Made before the transaction: ten thousand hits take seconds, for which nobody el
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -210,6 +210,20 @@ def digest_delivery(
         held_until=until,
         held_by=held_by,
     )
+
+
+def less(row: Row[Any], hit_ids: Collection[str]) -> tuple[str, str]:
+    """The alert and title of a stored digest, with no others than these of its hits."""
+    try:
+        alert = alerts.Alert.from_json(row.id, row.alert)
+    except (ValueError, KeyError, TypeError):  # sent as it is, that is told as its cause
+        return row.alert, row.title
+    if not isinstance(alert.body, alerts.Digest):
+        return row.alert, row.title
+    shown = tuple(hit for hit in alert.body.hits if hit.id in hit_ids)
+    more = len(hit_ids) - len(shown)
+    body = replace(alert.body, count=len(hit_ids), hits=shown, more=more)
+    return replace(alert, body=body).to_json(), digest_heading(body)
 
 
 def held_digests(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -306,14 +306,23 @@ class DeliveryQuestions(Questions):
             return row
 
     def hand_over(
-        self, channel: str, to: str, now: datetime, why: str, ids: Collection[str] = ()
+        self,
+        channel: str,
+        to: str,
+        now: datetime,
+        why: str,
+        less: Callable[[Row[Any], Collection[str]], tuple[str, str]],
+        ids: Collection[str] = (),
     ) -> int:
         """Tell by another channel what this one cannot: these, or those that are due, many at a
         time. Each becomes a dead letter here and a new delivery there, unless its hits have been
-        told there. Says how many."""
+        told there: ``less`` makes alert and title of those of its hits that have not. Says how
+        many."""
         question = sa.select(deliveries).where(deliveries.c.channel == channel)
         if ids:
-            question = question.where(deliveries.c.id.in_(list(ids)))
+            question = question.where(
+                deliveries.c.id.in_(list(ids)), deliveries.c.state == "sending"
+            )
         else:
             question = question.where(deliveries.c.state == "due", deliveries.c.due_at <= now)
             question = question.order_by(deliveries.c.due_at, deliveries.c.id).limit(_CHUNK)
@@ -329,10 +338,16 @@ class DeliveryQuestions(Questions):
                     answer=f"{why}; told by '{to}' instead",
                 )
             )
-            self._tell_there(row, to, now)
+            self._tell_there(row, to, now, less)
         return len(rows)
 
-    def _tell_there(self, row: Row[Any], to: str, now: datetime) -> None:
+    def _tell_there(
+        self,
+        row: Row[Any],
+        to: str,
+        now: datetime,
+        less: Callable[[Row[Any], Collection[str]], tuple[str, str]],
+    ) -> None:
         carried = self._run(
             sa.select(delivery_hits.c.hit_id).where(delivery_hits.c.delivery_id == row.id)
         ).scalars()
@@ -345,12 +360,13 @@ class DeliveryQuestions(Questions):
         left = hit_ids - set(there)
         if hit_ids and not left:
             return
+        alert, title = (row.alert, row.title) if left == hit_ids else less(row, left)
         delivery = NewDelivery(
             id=new_id(),
             channel=to,
             kind=row.kind,
-            alert=row.alert,
-            title=row.title,
+            alert=alert,
+            title=title,
             rule=row.rule,
             hit_ids=tuple(sorted(left)),
         )

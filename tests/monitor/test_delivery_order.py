@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from rigs.desk import Desk
+from rigs.origin import Origin
+from rigs.receiver import Receiver, status
 from rigs.scripted import Outbox, S, Scripted, outbox, run
 from sqlalchemy.exc import IntegrityError, OperationalError
 
@@ -19,7 +23,14 @@ from monitor.deliverer import Limit
 from monitor.store import Store
 
 H = timedelta(hours=1)
+
 LATE = "too old: it has waited for 3d19h, and this channel tries for no longer"
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with Origin() as origin, Receiver() as receiver:
+        yield Desk(tmp_path, origin, receiver)
 
 
 def one_by_one(box: Outbox, *names: str) -> None:
@@ -58,7 +69,8 @@ def test_a_new_alert_waits_for_one_of_those_that_were_there_before(tmp_path: Pat
 
     async def main() -> None:
         async with outbox(tmp_path, desk=Scripted()) as box:
-            old, new, sent = box.queue("desk", 20), [], []
+            old, new = box.queue("desk", 20), []
+            sent: list[str] = []
             box.clock.now += 10 * S
 
             def send() -> None:
@@ -336,3 +348,39 @@ def test_what_the_database_refuses_is_written_as_soon_as_it_can_be(
             assert box.states("desk") == [("sent", 1, "200")] * 3
 
     run(main)
+
+
+# --- what a fallback tells ------------------------------------------------------------------------
+
+
+def test_a_fallback_tells_of_a_digest_what_it_has_not_told_itself(desk: Desk) -> None:
+    """A rule that tells both, one of them in a digest: no hit is counted twice."""
+    desk.configure(
+        "{match: pipa, send: [room, siem]}",
+        channels=f"  room: {{type: webhook, url: '{desk.receiver.origin}/room', fallback: siem}}\n"
+        f"  siem: {{type: webhook, url: '{desk.receiver.url}'}}\n",
+    )
+    desk.receiver.default = lambda request: status(404 if request.target == "/room" else 200)
+    desk.publish("a", "b")
+    desk.now()
+    siem = [body for body in desk.new() if body["type"] == "hit"]
+    assert len(siem) == 2  # and no third for what the other could not tell
+    desk.configure(
+        "{match: pipa, send: [room], digest: '0 13 * * *'}",
+        channels=f"  room: {{type: webhook, url: '{desk.receiver.origin}/room', fallback: siem}}\n"
+        f"  siem: {{type: webhook, url: '{desk.receiver.url}'}}\n",
+    )
+    desk.publish("c", "d", "e")
+    desk.pass_time(timedelta(minutes=2))
+    with closing(sqlite3.connect(desk.folder / "wirewatch.db")) as connection, connection:
+        connection.execute(TOLD_THERE)
+    desk.pass_time(2 * H, every=timedelta(minutes=30))
+    [digest] = desk.new()
+    assert (digest["data"]["count"], digest["data"]["more"]) == (2, 0)
+    assert len(digest["data"]["hits"]) == 2
+
+
+TOLD_THERE = """
+INSERT INTO delivery_hits SELECT min(hit_id), 'siem', min(delivery_id) FROM delivery_hits
+WHERE delivery_id IN (SELECT id FROM deliveries WHERE kind = 'digest')
+"""
