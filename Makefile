@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; 
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 WORKERS ?= 2
 
-.PHONY: help demo test check bench bench-match bench-poll bench-alerts format clean
+.PHONY: help demo test check bench bench-match bench-poll bench-alerts pictures format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ bench-poll: $(VENV)/bench ## how politely, cheaply and fast feeds are polled: a 
 
 bench-alerts: $(VENV)/dev ## how soon alerts go out, how many a second, and after an outage
 	@$(BIN)/python -m bench alerts $(ARGS)
+
+pictures: $(VENV)/run ## of alerts, for the docs; needs chromium and pngquant
+	@$(BIN)/python docs/pictures/make.py
 
 format: $(VENV)/dev ## mend the style
 	$(BIN)/ruff format .
