@@ -88,6 +88,11 @@ class Prober:
         parsed = await self._pool.parse(task)
         return replace(probe, parsed=parsed, parse_seconds=_clock() - began)
 
+    async def close(self) -> None:
+        """Do not leave a worker behind that was started for a document which never came."""
+        self._warm.cancel()
+        await asyncio.gather(self._warm, return_exceptions=True)
+
     async def ask(self, request: FetchRequest, *, timeout: timedelta = TIMEOUT) -> Probe:  # noqa: ASYNC109 - as above
         """Ask, and leave what came as it is."""
         host = _host(request.start or request.url)
@@ -138,4 +143,8 @@ async def prober(config: Config) -> AsyncIterator[Prober]:
         open_clients(contact=config.contact, allow_private=config.allow_private) as clients,
         ParserPool(workers=1) as pool,
     ):
-        yield Prober(clients, pool, config)
+        probing = Prober(clients, pool, config)
+        try:
+            yield probing
+        finally:
+            await probing.close()

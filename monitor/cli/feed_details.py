@@ -122,7 +122,8 @@ def _lines(row: Row[Any], fact: Fact, now: datetime) -> Iterator[tuple[str, str 
         yield "moving", f"{times} since {_at(row.moved_since)} to {redacted(row.moved_to)}"
     yield "state", Text(state, STYLE.get(state, "dim"))
     if row.failing_since:
-        yield "trouble", f"since {_at(row.failing_since)}, {row.failures} times: {row.last_error}"
+        times = "once" if row.failures == 1 else f"{row.failures} times"
+        yield "trouble", f"since {_at(row.failing_since)}, {times}: {row.last_error}"
     next_poll = due(fact["next_poll"], now) if fact["next_poll"] else "never"
     yield "next poll", f"{next_poll} · {fact['why']}" if fact["why"] else next_poll
     yield "last poll", _last_poll(row, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,9 @@ import sqlalchemy as sa
 from rigs.command import Done, run_here
 from rigs.origin import Origin, Page, Reply
 from rigs.parsing import ParsesHere
+
+from monitor.config import load
+from monitor.probe import prober
 
 BODY = (
     b"<rss version='2.0' xmlns:sy='http://purl.org/rss/1.0/modules/syndication/'><channel>"
@@ -64,6 +68,20 @@ def without_times(text: str) -> list[str]:
     """The lines that are the same in every run."""
     moving = (" ms", "Date:", "Host:", "Accept:", "User-Agent:", " ago,")
     return [line for line in text.splitlines() if not any(part in line for part in moving)]
+
+
+def test_a_probe_whose_parser_was_not_needed_leaves_nothing_running(tmp_path: Path) -> None:
+    """Else the end of the command was a traceback of asyncio's."""
+    (tmp_path / "wirewatch.yaml").write_text("contact: a@b.org\nfeeds: {}\nrules: {r: x}\n")
+    config = load(tmp_path)
+
+    async def main() -> None:
+        before = asyncio.all_tasks()
+        async with prober(config):
+            await asyncio.sleep(0.001)
+        assert asyncio.all_tasks() == before
+
+    asyncio.run(main())
 
 
 def test_a_poll_is_told_step_by_step_with_secrets_covered(etc: Path, origin: Origin) -> None:
