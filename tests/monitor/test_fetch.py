@@ -310,6 +310,7 @@ def authority() -> trustme.CA:
 def test_https_never_goes_down_to_http_but_up_is_fine(
     origin: Origin, authority: trustme.CA
 ) -> None:
+    """A18"""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(server)
     client = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
@@ -326,7 +327,7 @@ def test_https_never_goes_down_to_http_but_up_is_fine(
 
 
 def test_secrets_never_leave_the_configured_origin(origin: Origin) -> None:
-    """F4: nor do they come back to it by way of another."""
+    """A18. F4: nor do they come back to it by way of another."""
     with Origin() as other:
         origin.serve("/feed", Reply(307, headers={"Location": "/same"}))
         origin.serve("/same", Reply(307, headers={"Location": other.url("/away")}))

@@ -86,6 +86,7 @@ def test_an_address_of_the_internet_is_public(address: str) -> None:
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)
 def test_any_other_address_is_not_however_it_is_written(address: str) -> None:
+    """E2"""
     assert not is_public(ip_address(address))
 
 
@@ -96,6 +97,7 @@ def test_nothing_is_public_that_python_knows_as_private(address: Any) -> None:
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)
 def test_a_name_with_an_address_that_is_not_public_is_not_dialled(address: str) -> None:
+    """E2"""
     guard = Guard(lookup=Names(evil_example=[["1.1.1.1", address]]))
     with pytest.raises(Blocked, match=r"^evil\.example \("):
         asyncio.run(guard.resolve("evil.example", 80))
@@ -199,6 +201,7 @@ def test_a_name_is_looked_up_once_for_each_connection() -> None:
 
 
 def test_one_bad_address_among_good_ones_refuses_the_name() -> None:
+    """E1, E2"""
     names = Names(mixed_example=[["127.0.0.9", "10.0.0.1"]])
     with Origin("127.0.0.9") as origin:
         url = f"http://mixed.example:{origin.port}/"
@@ -259,7 +262,8 @@ def test_an_entry_of_allow_private_that_names_nothing_is_refused(entry: str) -> 
     ],
 )
 def test_a_redirect_reaches_only_public_addresses_and_web_ports(location: str, where: str) -> None:
-    """Although both addresses are allowed: allowed is what the operator wrote, not a server."""
+    """E1, E2, E4. Although both addresses are allowed: allowed is what the operator wrote, not a
+    server."""
     names = Names(evil_example=["127.0.0.2"], public_example=["1.1.1.1"])
     with Origin("127.0.0.1", "127.0.0.2") as origin:
         target = location.format(port=origin.port)
@@ -428,6 +432,7 @@ def test_a_name_server_in_trouble_is_told_apart_from_an_unknown_name() -> None:
 
 
 def test_a_proxy_in_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """E4"""
     with Origin() as proxy, Origin() as origin:
         for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url())

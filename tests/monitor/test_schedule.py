@@ -33,6 +33,7 @@ FEED = "a-feed"
 
 
 def test_an_unchanged_feed_is_polled_ten_minutes_later_each_time_up_to_an_hour() -> None:
+    """A10, A24"""
     interval, seen = 15 * M, []
     for _ in range(7):
         interval = next_poll(Rhythm(FEED, interval=interval), Good(), NOW).interval
@@ -59,10 +60,12 @@ def test_the_interval_follows_the_share_of_known_items(
 
 
 def test_a_busy_feed_is_never_polled_more_often_than_every_five_minutes() -> None:
+    """A24"""
     assert adapted(6 * M, 0, 50) == 5 * M
 
 
 def test_the_operators_interval_beats_the_adaptive_one_the_ttl_and_missing_validators() -> None:
+    """A10, A24"""
     wishes = Wishes(ttl=6 * H, sy=6 * H, skip_hours=frozenset(range(24)))
     rhythm = Rhythm(FEED, every=1 * M, validators=False, wishes=wishes)
     after = next_poll(rhythm, Good(), NOW)
@@ -84,6 +87,7 @@ def test_a_max_age_shorter_than_the_interval_does_not_poll_sooner() -> None:
 
 
 def test_a_feed_without_validators_is_polled_at_most_hourly() -> None:
+    """A10"""
     after = next_poll(Rhythm(FEED, validators=False), Good(known=0, window=10), NOW)
     assert after.at >= NOW + 60 * M
     assert after.why == "no validators, 1h"
@@ -168,6 +172,7 @@ def test_a15_a_silence_of_months_is_obeyed_and_called_by_its_name() -> None:
 
 
 def test_a_429_without_a_time_is_an_hour() -> None:
+    """A15, A16"""
     assert next_poll(Rhythm(FEED, every=1 * M), Bad(1, status=429), NOW).at >= NOW + H
 
 
@@ -187,6 +192,7 @@ def test_a_feed_that_is_gone_is_not_polled_again() -> None:
 
 @given(st.text(), st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=30)))
 def test_jitter_only_adds_at_most_a_tenth_and_half_an_hour(feed: str, pause: timedelta) -> None:
+    """A13"""
     added = jitter(feed, pause)
     assert timedelta(0) <= added <= min(pause * 0.1, 30 * M)
     assert added == jitter(feed, pause)
