@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -308,13 +309,17 @@ def _below(node: Node, step: int | str) -> Node:
 
 def _keep_secret(reader: Reader, settings: BaseModel, own: _Own) -> None:
     """Remember what is secret, and warn where it is written out for all to read."""
-    secret = set(_secrets(settings))
+    secret = {value for value in _secrets(settings) if not _SERVER.fullmatch(value)}
     reader.findings.secret_values |= secret
     for value in secret:
         reader.findings.secret_values.update(_telling_parts(value))
     for text in own.literal:
         if text.value in secret:
             reader.keep_literal(text)
+
+
+_SERVER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#@]+/?")
+"""The address of a server alone, which every line about it says: no secret."""
 
 
 def _telling_parts(secret: str) -> Iterator[str]:

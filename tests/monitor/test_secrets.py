@@ -168,6 +168,19 @@ def test_passwords_written_out_are_remembered_for_the_log_too(etc: Configured) -
     assert {"p4ss", "k3y", "s3cret"} <= etc.load().secrets
 
 
+def test_the_address_of_a_server_alone_is_no_secret_as_a_log_would_not_say_who_answered(
+    etc: Configured,
+) -> None:
+    etc.write(
+        """
+        channels:
+          room: {type: matrix, homeserver: "https://chat.example", token: t0ken-1, room: "!a:b.org"}
+          bot: {type: telegram, token: "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11", chat: 1}
+        """
+    )
+    assert etc.load().secrets == {"t0ken-1", "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11"}
+
+
 def test_no_secret_shows_in_what_is_printed_of_a_configuration(etc: Configured) -> None:
     etc.environment = {"P": "hush-hush"}
     etc.write(
