@@ -62,9 +62,9 @@ def command(
 ) -> None:
     """How each feed is doing, when it is polled next, and why then. With one name, everything
     that is known about that feed."""
-    now = datetime.now(UTC)
     with open_store(config) as (checked, store):
         found = chosen(store.feeds(), names or [], everything=everything)
+        now = datetime.now(UTC)
         facts = _facts(checked, store, found, now)
         if len(names or []) == 1:
             from monitor.cli.feed_details import tell_all
