@@ -68,7 +68,7 @@ def listing(
         fail(f"--state {state}: there are {', '.join(_STATES)}")
     with open_store(config) as (checked, store):
         found = store.deliveries(limit, state=state, channel=channel)
-        stopped = [row for row in store.channels() if row.disabled]
+        stopped = [row for row in store.channels() if row.disabled and channel in (None, row.name)]
     if as_json:
         print_json(_object(row) for row in found)
         return
@@ -154,7 +154,9 @@ def _tell_unable(stay: dict[str, int], revived: int) -> None:
 def _one(store: Store, beginning: str) -> str:
     found = store.find_deliveries(beginning)
     if len(found) != 1:
-        fail(f"{beginning}: {'no' if not found else 'more than one'} delivery begins so")
+        which = "more than one delivery begins so; write more of the id"
+        none = "no delivery begins so; ids are shown by: wirewatch deliveries"
+        fail(f"{beginning}: {which if found else none}")
     return found[0]
 
 

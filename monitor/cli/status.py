@@ -10,6 +10,10 @@ import typer
 from monitor.cli.common import AsJson, ConfigPath, console, due, print_json, when
 from monitor.cli.reading import open_store
 
+_MENDED = (
+    "a stopped channel works again once its settings change in the YAML, or after: "
+    "wirewatch deliveries retry --channel NAME"
+)
 _STOPPED = "not running; start it with: wirewatch run, or as a service"
 
 
@@ -50,7 +54,7 @@ def _show(facts: dict[str, Any], now: datetime) -> None:
     table.add_row("rules", str(facts["rules"]))
     table.add_row("items", str(facts["items"]))
     table.add_row("hits", f"{facts['hits']}, {facts['hits_24h']} in the last 24 h")
-    held = f", {sends['held']} digests held" if sends.get("held") else ""
+    held = f", {sends['held']} digest{'s' * (sends['held'] != 1)} held" if sends.get("held") else ""
     table.add_row("alerts", f"{sends.get('sent', 0)} sent, {waiting} waiting{oldest}{held}")
     table.add_row("dead letters", _dead(sends.get("dead", 0)))
     table.add_row("last good poll", when(facts["last_good_poll"], now))
@@ -59,7 +63,7 @@ def _show(facts: dict[str, Any], now: datetime) -> None:
         table.add_row("stopped", Text(f"{name}: {why}", "red"))
     console().print(table)
     if facts["stopped_channels"]:
-        typer.echo("a stopped channel works again once its settings change in the YAML", err=True)
+        typer.echo(_MENDED, err=True)
 
 
 def _dead(count: int) -> str:

@@ -87,3 +87,26 @@ def test_one_delivery_is_shown_with_every_attempt(tmp_path: Path) -> None:
         whole = json.loads(run_here(["deliveries", "show", *where, row["id"], "--json"]).out)
         assert [one["outcome"] for one in whole["tried"]] == ["temporary", "sent"]
         assert run_here(["deliveries", "show", *where, "nothing"]).code == 2
+
+
+def test_an_id_that_nothing_has_is_told_with_where_ids_are_shown(tmp_path: Path) -> None:
+    done = retry(buried(tmp_path), "zzz")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "zzz: no delivery begins so; ids are shown by: wirewatch deliveries\n"
+
+
+def test_a_stopped_channel_is_told_with_its_own_deliveries_only(tmp_path: Path) -> None:
+    archive = buried(tmp_path)
+    with archive.store() as store, store.transaction():
+        store.sync_channels({"newsroom": "a", "desk": "b"})
+        assert store.disable_channel("newsroom", "answered 410", NOW)
+    told = "channel 'newsroom' is stopped: answered 410; mend it in the configuration, or: "
+    for words, expected in (
+        ((), True),
+        (("--channel", "newsroom"), True),
+        (("--channel", "desk"), False),
+    ):
+        done = run_here(["deliveries", *words, "-c", str(archive.etc)])
+        assert (told in done.err) is expected
+    status = run_here(["status", "-c", str(archive.etc)])
+    assert "wirewatch deliveries retry --channel NAME" in status.err
