@@ -71,12 +71,16 @@ class Recorder:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _write_ended(self) -> None:
+        together: list[tuple[Poll, asyncio.Future[Recorded]]] = []
         try:
             while self._ended:
                 together, self._ended = self._ended, []
                 await self._write_together(together)
-        finally:
+        finally:  # whatever ends this, no poll waits for it for ever
             self._task = None
+            for _, recorded in (*together, *self._ended):
+                recorded.cancel()
+            self._ended = []
 
     async def _write_together(
         self, together: Sequence[tuple[Poll, asyncio.Future[Recorded]]]

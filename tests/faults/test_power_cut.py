@@ -196,7 +196,7 @@ def refuses_first() -> Callable[[Request], Answer]:
     return answer
 
 
-EVERYWHERE = {"a request", "a parse", "_record", "a commit", "a send to chat", "_settle"}
+EVERYWHERE = {"a request", "a parse", "_record", "a commit", "a send to chat", "_settle_ended"}
 
 
 def test_a_crash_at_any_boundary_costs_at_most_a_repeat_under_the_same_id(
