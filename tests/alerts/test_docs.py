@@ -123,6 +123,37 @@ def test_every_rendering_of_the_page_is_compared(page: str) -> None:
     assert set(re.findall("<!-- rendering: (.*?) -->", page)) == {*RENDERINGS, "webhook hit"}
 
 
+SAYS = {
+    "Slack": ("slack", "slack_app"),
+    "Discord": ("discord",),
+    "Telegram": ("telegram",),
+    "Teams": ("teams",),
+    "Matrix": ("matrix",),
+    "Mattermost": ("mattermost",),
+    "Google": ("googlechat",),
+}
+
+
+@pytest.mark.parametrize("service", SAYS)
+def test_what_the_page_says_that_we_say_is_what_we_say(service: str, page: str, root: Path) -> None:
+    sources = ((root / "alerts" / f"{name}.py").read_text("utf-8") for name in SAYS[service])
+    code = re.sub(r'"\s*f?"', "", "".join(sources))  # pieces of one text
+    tables = re.findall(rf"^\| {service} says \|.*\n((?:\|.*\n)+)", page, re.MULTILINE)
+    cells = [row.split(" | ")[1].strip(" |") for table in tables for row in table.splitlines()[1:]]
+    ours = [cell for cell in cells if ":" not in cell.replace("chat:write", "")]
+    pieces = [piece for cell in ours for piece in re.split(r"; |\. ", cell) if "..." not in piece]
+    told = [piece for piece in pieces if not piece.startswith(("what ", "too many requests"))]
+    assert told
+    assert [piece for piece in told if piece not in code] == []
+
+
+def test_every_picture_of_the_page_is_there_and_small(page: str, root: Path) -> None:
+    shown = set(re.findall(r"\]\((pictures/[^)]+)\)", page))
+    there = {f"pictures/{file.name}" for file in (root / "docs" / "pictures").glob("*.png")}
+    assert shown == there
+    assert all((root / "docs" / name).stat().st_size < 60_000 for name in shown)
+
+
 def test_the_code_of_the_page_tells_a_genuine_webhook_from_a_forged_one(page: str) -> None:
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     with Receiver() as receiver:
