@@ -30,6 +30,7 @@ _HITS = (
     .join(items, items.c.id == hits.c.item_id)
     .join(feeds, feeds.c.id == hits.c.feed_id)
 )
+# An item is in a story of each rule that it hits.
 _IN_STORY = sa.and_(story_items.c.item_id == hits.c.item_id, stories.c.rule == hits.c.rule)
 
 
@@ -71,10 +72,8 @@ class GatheringQuestions(Questions):
 
     def waiting_of_rule(self, rule: str, since: datetime, until: datetime) -> list[Row[Any]]:
         """A rule's hits of that time that wait for others, the oldest first."""
-        question = _HITS.outerjoin(story_items, story_items.c.item_id == hits.c.item_id)
-        question = question.outerjoin(
-            stories, sa.and_(stories.c.id == story_items.c.story_id, _IN_STORY)
-        )
+        members = sa.join(story_items, stories, stories.c.id == story_items.c.story_id)
+        question = _HITS.outerjoin(members, _IN_STORY)
         return self._waiting(question.where(hits.c.at >= since, hits.c.at <= until), rule)
 
     def _waiting(self, question: sa.Select[Any], rule: str) -> list[Row[Any]]:

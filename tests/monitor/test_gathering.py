@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rigs.clockwork import work_for
 from rigs.command import run_here
 from rigs.desk import Desk
 from rigs.origin import Origin, Page
 from rigs.receiver import Receiver
+
+from monitor.daemon import Engine
 
 S = timedelta(seconds=1)
 M = timedelta(minutes=1)
@@ -240,10 +243,14 @@ SILENT = (
 
 def five_days(desk: Desk) -> None:
     """A hit every 22 hours."""
-    for day in range(5):
-        desk.publish(f"day {day}")
-        desk.pass_time(2 * M, every=M)
-        desk.pass_time(22 * H - 2 * M, every=11 * H - M)
+
+    async def wait(parts: Engine) -> None:
+        for day in range(5):
+            desk.publish(f"day {day}")
+            await work_for(parts, desk.clock, 2 * M, M)
+            await work_for(parts, desk.clock, 22 * H - 2 * M, 11 * H - M)
+
+    desk.run(wait)
 
 
 def events(desk: Desk) -> list[tuple[str, str]]:
@@ -274,9 +281,13 @@ def test_a_rule_that_has_a_hit_each_day_and_then_none_is_told_of_once(desk: Desk
 
 def test_a_rule_that_is_often_silent_is_not_told_of(desk: Desk) -> None:
     desk.configure(DAILY, "notify: [siem]\n")
-    for day in range(4):
-        desk.publish(f"day {day}")
-        desk.pass_time(72 * H, every=36 * H)
+
+    async def wait(parts: Engine) -> None:
+        for day in range(4):
+            desk.publish(f"day {day}")
+            await work_for(parts, desk.clock, 72 * H, 36 * H)
+
+    desk.run(wait)
     assert events(desk) == []
 
 
