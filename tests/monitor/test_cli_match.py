@@ -321,9 +321,12 @@ def test_memory_does_not_grow_with_the_number_of_items() -> None:
 def test_of_all_items_no_more_than_the_one_at_hand_is_held() -> None:
     stream = cast("IO[bytes]", Endless(b'{"title": "Xi met Putin"}\n', 50))
     rules = compile_rules({"": "Xi AND Putin"})
-    for _, matches in Search(rules, "stdin").matches(stream, plain=False, lang=""):
+    for number, (_, matches) in enumerate(
+        Search(rules, "stdin").matches(stream, plain=False, lang="")
+    ):
         assert len(matches[0].spans) == 2
-        assert sum(type(one) is Document for one in gc.get_objects()) <= 2
+        if number % 16 == 0:  # to look through all objects there are takes a while
+            assert sum(type(one) is Document for one in gc.get_objects()) <= 2
 
 
 def test_a_line_without_end_is_left_out_and_not_kept() -> None:

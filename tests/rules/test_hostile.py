@@ -179,9 +179,9 @@ def test_long_items_of_every_kind_are_read_to_their_end(kind: str) -> None:
 
 
 def test_an_item_of_a_megabyte_is_read_to_its_end() -> None:
-    content = "gas deal-" * 60_000 + "x" * 450_000 + "普京" * 5_000 + " the end"
+    content = "gas deal-" * 60_000 + "x" * 460_000 + " at the end"
     document = Document(title="x", content=content)
-    rules = compile_rules({rule: rule for rule in ('"the end"', r"/(e+)+nd$/", "普京 NEAR/9 end")})
+    rules = compile_rules({rule: rule for rule in ('"the end"', r"/(e+)+nd$/", "at NEAR/9 end")})
     assert [match.rule for match in rules.match(document)] == list(rules)
 
 
