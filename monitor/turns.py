@@ -8,7 +8,8 @@ holds a turn waits for none. The next turn comes after the host's pause, whoever
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
@@ -31,11 +32,18 @@ def _no_pause(_: str) -> timedelta:
 
 
 class Turns:
-    """The hosts that are being asked now, and those that were asked just now."""
+    """The hosts that are being asked now, and those that were asked just now. ``steady`` counts
+    seconds on a clock that nobody sets, ``sleep`` lets some of them pass."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        steady: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._steady = steady
+        self._sleep = sleep
         self._hosts: dict[str, _Host] = {}
-        self._free_at: dict[str, float] = {}  # on the loop's clock, which nobody sets
+        self._free_at: dict[str, float] = {}
 
     def __len__(self) -> int:
         return len(self._hosts)
@@ -56,9 +64,9 @@ class Turns:
             raise
 
     async def _rest(self, name: str) -> None:
-        left = self._free_at.get(name, 0.0) - asyncio.get_running_loop().time()
+        left = self._free_at.get(name, 0.0) - self._steady()
         if left > 0:
-            await asyncio.sleep(left)
+            await self._sleep(left)
 
     def give_back(self, name: str, pause: timedelta = timedelta()) -> None:
         """Let the next one ask, after so long a pause."""
@@ -66,7 +74,7 @@ class Turns:
         host.lock.release()
         self._leave(name, host)
         if pause:
-            now = asyncio.get_running_loop().time()
+            now = self._steady()
             self._free_at.pop(name, None)
             for other in [n for n, at in islice(self._free_at.items(), 2) if at <= now]:
                 del self._free_at[other]  # two of the oldest each time, so that they stay few

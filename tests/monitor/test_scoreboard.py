@@ -154,7 +154,11 @@ def test_the_board_sees_that_nobody_minds_the_host(tmp_path: Path) -> None:
             sql(parts, "UPDATE hosts SET free_at = '2000-01-01 00:00:00'")
             return claim(*given)
 
+        async def at_once(_: float) -> None:
+            """Nobody waits for a pause to end."""
+
         parts.store.claim_feeds = claimed  # type: ignore[assignment,method-assign] # the fault
+        parts.poller._turns = Turns(sleep=at_once)
 
     board = spoilt(tmp_path, "shared-0", "shared-1", "shared-2", sabotage=careless)
     assert "rushed" in {column for bad in board.bad.values() for column in bad}
@@ -193,7 +197,11 @@ def test_the_board_sees_that_a_restart_polls_what_is_not_due(tmp_path: Path) -> 
 
 def test_the_board_sees_that_a_feed_is_forgotten(tmp_path: Path) -> None:
     def forgetful(parts: Engine) -> None:
-        sql(parts, "UPDATE feeds SET next_poll_at = '2026-11-24 12:00:00' WHERE name = 'strong'")
+        sql(
+            parts,
+            "UPDATE feeds SET next_poll_at = '2026-11-24 12:00:00', "
+            "last_request_at = created_at WHERE name = 'strong'",
+        )
 
     board = spoilt(tmp_path, "strong", "weak", sabotage=forgetful, restarts=1)
     assert board.bad.keys() == {"strong"}

@@ -36,6 +36,7 @@ from monitor.guard import Clients
 from monitor.item import ParseResult, ParseTask
 from monitor.language import Detector
 from monitor.logs import Redactor
+from monitor.turns import Turns
 from monitor.writer import Writer
 
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
@@ -140,11 +141,14 @@ class Network(httpx.AsyncBaseTransport):
         return self._meddle(ask) if self._meddle else ask
 
     async def _held(self, delay: timedelta) -> None:
-        if not (delay or self.hanging):
+        if delay or self.hanging:
+            await self.wait(timedelta(days=1) if self.hanging else delay)
+        else:
             await asyncio.sleep(0)
-            return
-        until = self._clock.true + (timedelta(days=1) if self.hanging else delay)
-        entry = (until, asyncio.get_running_loop().create_future())
+
+    async def wait(self, span: timedelta) -> None:
+        """Until so much time has passed."""
+        entry = (self._clock.true + span, asyncio.get_running_loop().create_future())
         self._waiting.append(entry)
         try:
             await entry[1]
@@ -188,6 +192,15 @@ class _Engine(Engine):
         self.writer = self._pen = _Writer()
         self.pool = _Parser()  # type: ignore[assignment] # as much of a pool as is used
         self._network = network
+
+    async def start(self) -> None:
+        await super().start()
+        clock, network = self.clock, self._network
+        assert isinstance(clock, TrueClock)
+        self.poller._turns = Turns(
+            lambda: clock.true.timestamp(),  # noqa: PLW0108 - it is another each time
+            lambda seconds: network.wait(timedelta(seconds=seconds)),
+        )
 
     async def _open(self, config: Config) -> Clients:
         clients = await super()._open(config)
