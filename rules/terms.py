@@ -311,8 +311,9 @@ def _check_wildcards(term: Written, read: tuple[Word, ...], gaps: tuple[Gap, ...
 def _nothing_to_find(term: Written) -> TermError:
     if term.whole == "*":
         return TermError("* stands beside no word", _STAR_HINT, offset=term.offset)
+    told = term.whole or "''"
     return TermError(
-        f"{term.whole} has no letter or digit to look for", "write a word", offset=term.offset
+        f"{told} has no letter or digit to look for", "write a word", offset=term.offset
     )
 
 

@@ -706,7 +706,7 @@ def test_a_changed_rule_with_a_mistake_leaves_the_rule_set_as_it_was() -> None:
             "put a term that begins with / in double quotes",
         ),
         ("/(?=a)/", 0, "/(?=a)/ uses look-ahead, which RE2 does not have", ""),
-        ("", 0, " has no letter or digit to look for", "write a word"),
+        ("", 0, "'' has no letter or digit to look for", "write a word"),
         ("&", 0, "& has no letter or digit to look for", "write a word"),
         ("@nobody", 0, "no group named @nobody", ""),
         (" @puttin", 1, "no group named @puttin", "did you mean @putin?"),
