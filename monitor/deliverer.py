@@ -40,7 +40,7 @@ from alerts import (
 )
 from monitor.config import ChannelConfig, Config
 from monitor.follow_ups import fold, fold_waiting, with_first
-from monitor.logs import outcome
+from monitor.logs import Redactor, outcome
 from monitor.notices import tell
 from monitor.outbox import less
 from monitor.schedule import Retry, last_attempt_at, next_attempt_at, period
@@ -277,6 +277,7 @@ class Deliverer:
             result = _too_late(delivery, config, began) or await self._send(
                 delivery, senders.channels[delivery.channel], config
             )
+            _forget_secrets(result, senders.config)
             await self._record(_Ended(delivery, result, senders, began))
         finally:
             self._busy[delivery.channel] -= 1
@@ -451,6 +452,14 @@ class Deliverer:
             f"only listed, see: wirewatch deliveries --state dead --channel {name}"
         )
         tell(self._store, config, now, "delivery_dead", name, message)
+
+
+def _forget_secrets(result: Result, config: Config) -> None:
+    """What a service says may repeat what it was asked with; it is stored without that (E14)."""
+    if isinstance(result, TemporaryFailure | PermanentFailure | FirstGone):
+        redact = Redactor()
+        redact.learn(config.secrets)
+        result.reason = redact(result.reason)
 
 
 def _retry(config: ChannelConfig) -> Retry | None:

@@ -52,6 +52,7 @@ def test_a_temporary_failure_is_tried_again_with_the_same_id_on_the_standard_sch
 def test_after_the_last_try_it_is_a_dead_letter_and_operators_are_told_elsewhere(
     tmp_path: Path,
 ) -> None:
+    """C9, C11"""
     retry = RetryConfig(first=1 * S, factor=1, max=1 * S, total=2 * S)
     desk, ops = Scripted(*[TemporaryFailure("500")] * 9), Scripted()
 
@@ -278,6 +279,8 @@ def test_a_channel_that_is_gone_stops_and_the_rest_waits_for_the_operator(tmp_pa
 
 
 def test_a_channel_that_never_answers_delays_no_other(tmp_path: Path) -> None:
+    """C13"""
+
     async def main() -> None:
         stuck, good = Scripted(), Scripted()
         stuck.hold = asyncio.Event()
@@ -309,6 +312,8 @@ def test_a_channel_that_never_answers_is_cut_off_at_its_timeout(tmp_path: Path) 
 
 
 def test_one_poison_alert_among_a_hundred_holds_up_nothing(tmp_path: Path) -> None:
+    """C12, C14"""
+
     async def main() -> None:
         channel = Scripted(PermanentFailure("400 bad text"))
         async with outbox(tmp_path, desk=channel) as box:
