@@ -22,6 +22,7 @@ from rules import Mistake
 from rules.load import Names
 from rules.source import Items, Node, Source, Table, Text
 
+_FEW = 4  # keys that a hint can name
 MOST_MISTAKES = 500  # whoever has more has one cause, and mends that first
 T = TypeVar("T")
 Convert = Callable[[str], T]
@@ -115,21 +116,23 @@ class Reader:
         found = (self.one(entry, convert) for entry in nodes)
         return tuple(value for value in found if value is not None)
 
-    def table(self, node: Node, what: str) -> Table | None:
-        """A table of keys and values."""
+    def table(self, node: Node, what: str, keys: Iterable[str] = ()) -> Table | None:
+        """A table of keys and values; a mistake names its ``keys`` where they are few."""
         if isinstance(node, Table):
             return node
         kind = "a list" if isinstance(node, Items) else "one value"
         if isinstance(node, Text) and node.empty:
             kind = "nothing"
         dashes = self.source.text[node.start : node.start + 1] == "-"
-        hint = "write key: value on each line, without the dash" if dashes else ""
+        hint = _example(list(keys))
+        if dashes:
+            hint = "write key: value on each line, without the dash"
         self.wrong(node, f"{what} holds keys and values, here is {kind}", hint)
         return None
 
     def fields(self, node: Node, keys: Keys, what: str) -> dict[str, Any]:
         """The values of a table whose keys are known; those that are wrong are left out."""
-        table = self.table(node, what)
+        table = self.table(node, what, [key for key, read in keys.items() if read])
         found: dict[str, Any] = {}
         for key, value in self.entries(table) if table else ():
             read = self.known(key, keys, what)
@@ -371,3 +374,9 @@ SECTIONS: Keys = {
     "rules": _as_it_is,
 }
 TOP: Keys = {**SETTINGS, **SECTIONS}
+
+
+def _example(keys: list[str]) -> str:
+    """How a table of few keys is written."""
+    told = ", ".join(f"{key}: …" for key in keys)
+    return f"write {{{told}}}" if 0 < len(keys) <= _FEW else ""

@@ -109,7 +109,10 @@ def test_routes_may_stand_by_themselves(etc: Configured) -> None:
 @pytest.mark.parametrize(
     ("keys", "mistake"),
     [
-        ("throttle: 5", "3:39: throttle: holds keys and values, here is one value"),
+        (
+            "throttle: 5",
+            "3:39: throttle: holds keys and values, here is one value; write {max: …, per: …}",
+        ),
         ("throttle: {max: 5}", "3:39: throttle: needs per:"),
         (
             "throttle: {max: many, per: 1h}",

@@ -104,7 +104,7 @@ def test_all_mistakes_of_all_files_come_at_once_in_reading_order(etc: Configured
             "3:14: 'verbose' is not known here; write debug, info, warning or error",
         ),
         ("log: {levle: info}", "3:7: log: has no key 'levle'; did you mean level?"),
-        ("log: info", "3:6: log: holds keys and values, here is one value"),
+        ("log: info", "3:6: log: holds keys and values, here is one value; write {level: …}"),
         (
             "rules:\n- Xi AND Putin",
             (
@@ -220,7 +220,10 @@ def test_a_setting_of_a_later_version_is_refused(etc: Configured, key: str) -> N
             "4:40: a header holds visible ASCII signs only",
         ),
         ("{url: https://x.org, auth: {user: me}}", "4:33: auth: needs password"),
-        ("{url: https://x.org, auth: me}", "4:33: auth: holds keys and values, here is one value"),
+        (
+            "{url: https://x.org, auth: me}",
+            "4:33: auth: holds keys and values, here is one value; write {user: …, password: …}",
+        ),
         ("{url: https://x.org, tags: ['']}", "4:34: a text was expected, nothing is here"),
         (
             "{url: https://x.org, proxy: y}",
