@@ -31,6 +31,9 @@ To = Annotated[
 ]
 
 
+_EMPTY = "no feeds in it; a feed itself, or a site, is added by: wirewatch feeds add URL"
+
+
 def command(
     file: Annotated[Path, typer.Argument(metavar="FILE.opml", show_default=False)],
     config: ConfigPath = None,
@@ -54,7 +57,7 @@ def command(
     elif chosen.feeds:
         _write(chosen, config, to)
     else:
-        typer.echo(f"nothing to write: {_others(chosen) or 'no feeds in it'}")
+        typer.echo(f"nothing to write: {_others(chosen) or _EMPTY}")
     if chosen.left_out and not (chosen.feeds or chosen.known):
         raise typer.Exit(NO)
 

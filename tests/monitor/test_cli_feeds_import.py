@@ -119,7 +119,8 @@ def test_a_list_without_a_usable_feed_is_no_success(etc: Path) -> None:
     assert (done.code, done.out) == (1, "nothing to write: 1 left out\n")
     Path("a.opml").write_text("<opml/>")
     done = run("import", "a.opml")
-    assert (done.code, done.out) == (0, "nothing to write: no feeds in it\n")
+    next_step = "a feed itself, or a site, is added by: wirewatch feeds add URL"
+    assert (done.code, done.out) == (0, f"nothing to write: no feeds in it; {next_step}\n")
 
 
 MINE = """contact: a@b.org
