@@ -164,7 +164,9 @@ def _show(rows: Sequence[_Row], discovery: Discovery, url: str, *, as_json: bool
         show(_COLUMNS, [_cells(row, now) for row in rows])
     if not rows:
         none = f"{discovery.page}; no feed was found on its site: if you know of one, name it"
-        fail(clean(f"{url}: {discovery.problem or none}"), NO)
+        told = sys.stderr.isatty() and not as_json and bool(discovery.problem)
+        shown = "no feed was found; nothing was written"  # what went wrong stands right above it
+        fail(shown if told else clean(f"{url}: {discovery.problem or none}"), NO)
 
 
 def _cells(row: _Row, now: datetime) -> tuple[str, ...]:
