@@ -47,9 +47,9 @@ def command(
 
     checked = load_config(config)
     chosen, known = _chosen(checked, feed)
-    row = _row(checked, chosen)
+    row, silent_until = _remembered(checked, chosen)
     if not anyway:
-        _require_allowed(feed, row)
+        _require_allowed(feed, row, silent_until)
     validators = _validators(feed, row) if conditional else None
     require_contact(checked)
     if needs_the_service(chosen):
@@ -86,42 +86,50 @@ def _chosen(config: Config, written: str) -> tuple[FeedConfig, bool]:
     return FeedConfig("(a test)", url), False
 
 
-def _row(config: Config, feed: FeedConfig) -> Row[Any] | None:
-    """What the daemon remembers of this URL; None where it does not, or we may not look."""
+def _remembered(config: Config, feed: FeedConfig) -> tuple[Row[Any] | None, datetime | None]:
+    """What the daemon remembers of this URL, and until when its host wants no request; None where
+    it does not, or we may not look."""
     import sqlalchemy as sa
 
     from monitor.database import HEAD, database_file, open_engine, schema_version
     from monitor.store import Store
-    from monitor.urls import normalised
+    from monitor.urls import host_of, normalised
 
     file = database_file(config.database)
     try:
         if file is None or not file.exists():
-            return None
+            return None, None
         engine = open_engine(config.database, reader=True)
         try:
             if schema_version(engine) != HEAD:
-                return None
-            rows = Store(engine).feeds()
+                return None, None
+            store = Store(engine)
+            row = next((row for row in store.feeds() if row.url == normalised(feed.url)), None)
+            host = row.host if row is not None else host_of(feed.url)
+            return row, store.silent_until(host, datetime.now(UTC))
         finally:
             engine.dispose()
     except (sa.exc.SQLAlchemyError, OSError):
-        return None
-    return next((row for row in rows if row.url == normalised(feed.url)), None)
+        return None, None
 
 
-def _require_allowed(feed: str, row: Row[Any] | None) -> None:
+def _require_allowed(feed: str, row: Row[Any] | None, silent_until: datetime | None) -> None:
     """A request by hand is a request: what a server asked for holds for it too (A11, A15)."""
     until = row.not_before if row is not None else None
-    if row is None or until is None or until <= datetime.now(UTC):
-        return
-    if row.state == "gone":
-        fail(f"{feed}: the server said 410 Gone; --anyway asks all the same", NO)
-    fail(
-        f"{feed}: the server asked for no request before {until:%Y-%m-%d %H:%M:%S} UTC "
-        f"({row.next_poll_why}); --anyway asks all the same",
-        NO,
-    )
+    if row is not None and until is not None and until > datetime.now(UTC):
+        if row.state == "gone":
+            fail(f"{feed}: the server said 410 Gone; --anyway asks all the same", NO)
+        fail(
+            f"{feed}: the server asked for no request before {until:%Y-%m-%d %H:%M:%S} UTC "
+            f"({row.next_poll_why}); --anyway asks all the same",
+            NO,
+        )
+    if silent_until is not None:
+        fail(
+            f"{feed}: its host asked for no request before {silent_until:%Y-%m-%d %H:%M:%S} UTC; "
+            f"--anyway asks all the same",
+            NO,
+        )
 
 
 def _validators(feed: str, row: Row[Any] | None) -> Validators:

@@ -233,6 +233,21 @@ def test_what_a_server_asked_for_holds_for_requests_by_hand(etc: Path, origin: O
     assert run("harbour", "--anyway").code == 0
 
 
+def test_the_silence_that_a_host_asked_for_holds_for_any_url_there(
+    etc: Path, origin: Origin
+) -> None:
+    """A15"""
+    origin.serve("/rss", Reply(429, headers={"Retry-After": "3600"}))
+    run_here(["once", "-c", "etc"])
+    origin.clear()
+    done = run(origin.url("/another"))
+    assert (done.code, done.out, origin.requests) == (1, "", [])
+    assert "/another: its host asked for no request before 20" in done.err
+    assert done.err.endswith(" UTC; --anyway asks all the same\n")
+    assert run(origin.url("/another"), "--anyway").code == 1
+    assert len(origin.requests) == 1
+
+
 @pytest.mark.parametrize(
     ("word", "told"),
     [
