@@ -21,6 +21,7 @@ from monitor.item import Item
 from monitor.stories import Member, Sketch, StoryBook, same_news, sketch_of
 
 H = timedelta(hours=1)
+M = timedelta(minutes=1)
 WIRE = " ".join(f"word{number} of the report" for number in range(80))
 
 
@@ -162,6 +163,28 @@ def test_the_first_rings_and_what_follows_is_summed_up_when_the_story_closes(des
     title = summary["embeds"][0]["title"].replace("\\", "")  # as Discord shows it
     assert title == f'2 more on "{TITLES[0]}" (T)'
     assert "more of a story told before" in json.dumps(summary)
+
+
+def test_what_follows_is_counted_in_its_story_and_why_says_what_told_it(desk: Desk) -> None:
+    desk.configure("pipa", channels=f"  chat: {{type: teams, url: '{desk.receiver.url}'}}\n")
+    desk.publish(TITLES[0])
+    desk.now()
+    desk.publish(TITLES[1])
+    desk.pass_time(2 * M)
+    shown = " ".join(command(desk, "hits").out.split())
+    assert "chat counted in its story" in shown
+    later, first = [json.loads(line) for line in command(desk, "hits", "--json").out.splitlines()]
+    told = [json.loads(line) for line in command(desk, "deliveries", "--json").out.splitlines()]
+    [ring] = [row["id"] for row in told if row["kind"] == "hit"]
+    assert (later["title"], first["title"]) == (TITLES[1], TITLES[0])
+    [why] = [
+        json.loads(line) for line in command(desk, "why", later["id"], "--json").out.splitlines()
+    ]
+    assert why["verdict"] == f"a hit; chat: counted in its story, which delivery {ring} told"
+    [why] = [
+        json.loads(line) for line in command(desk, "why", first["id"], "--json").out.splitlines()
+    ]
+    assert why["verdict"] == "a hit; chat: sent"
 
 
 def test_a_webhook_is_told_each_with_the_storys_id(desk: Desk) -> None:
