@@ -8,8 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
+from alerts import Alert, Digest
 from alerts.policy import Window
-from monitor.mutes import ActiveMute
+from monitor.mutes import ActiveMute, Mutes
 from monitor.store.base import Questions, deliveries, mutes, windows
 
 _IN_FORCE = (
@@ -89,12 +90,39 @@ class WaitingQuestions(Questions):
             return [ActiveMute(row.id, row.kind, row.name, row.until, row.why) for row in rows]
 
     def lift_mute(self, mute_id: str, now: datetime) -> int:
-        """End a mute early: what it held is due. How many digests that are."""
+        """End a mute early: what it held is due, but for what another mute is on. How many digests
+        are due."""
         with self.transaction():
             self._run(sa.update(mutes).where(mutes.c.id == mute_id).values(ended_at=now))
+            self._keep_muted(mute_id, Mutes(tuple(self.mutes(now))))
             found = self._run(
                 sa.update(deliveries)
                 .where(deliveries.c.state == "held", deliveries.c.held_by == f"mute:{mute_id}")
                 .values(due_at=now, retry_from=now, state="due")
             )
             return int(found.rowcount)
+
+    def _keep_muted(self, mute_id: str, left: Mutes) -> None:
+        """What a mute held that has ended, and another is on, that one holds from now on."""
+        held = self._run(
+            sa.select(deliveries).where(
+                deliveries.c.state == "held", deliveries.c.held_by == f"mute:{mute_id}"
+            )
+        ).all()
+        for row in held if left.active else ():
+            mute = _still_on(row, left)
+            if mute is not None:
+                self._run(
+                    sa.update(deliveries)
+                    .where(deliveries.c.id == row.id)
+                    .values(due_at=mute.until, retry_from=mute.until, held_by=f"mute:{mute.id}")
+                )
+
+
+def _still_on(row: Row[Any], left: Mutes) -> ActiveMute | None:
+    """The mute that is on every hit that a held digest shows."""
+    body = Alert.from_json(row.id, row.alert).body
+    hits = body.hits if isinstance(body, Digest) else ()
+    on = [left.on(row.rule, (hit.item.feed,), hit.story.id) for hit in hits]
+    found = [mute for mute in on if mute is not None]
+    return min(found, key=lambda mute: mute.until) if found and len(found) == len(on) else None

@@ -241,3 +241,30 @@ def test_stories_are_listed_and_one_can_be_muted(desk: Desk) -> None:
     desk.publish(f"Yes {TITLES[1]}")
     desk.pass_time(H, every=H / 2)
     assert desk.new() == []
+
+
+@pytest.mark.parametrize("lifted", ["rule", "story"])
+def test_when_a_story_and_its_rule_are_muted_lifting_one_leaves_the_other(
+    desk: Desk, lifted: str
+) -> None:
+    desk.configure("pipa", channels=channel(desk, "discord"))
+    desk.publish(TITLES[0])
+    desk.now()
+    assert len(desk.new()) == 1
+    [story] = [json.loads(line) for line in command(desk, "stories", "--json").out.splitlines()]
+    names = {"rule": "pipes", "story": story["id"]}
+    other = next(name for kind, name in names.items() if kind != lifted)
+    command(desk, "mute", names[lifted], "--for", "90d")  # the longer of both holds what comes
+    command(desk, "mute", other, "--for", "80d")
+    desk.publish(TITLES[1])
+    desk.pass_time(2 * M)
+    said = command(desk, "mute", names[lifted], "--lift").out
+    assert "sent now" not in said
+    desk.pass_time(2 * M)
+    assert desk.new() == []
+    [held] = [
+        row
+        for line in command(desk, "deliveries", "--json").out.splitlines()
+        if (row := json.loads(line))["state"] == "held"
+    ]
+    assert held["title"] == "1 hit of pipes"
