@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rigs.clockwork import work_for
 from rigs.desk import Desk
 from rigs.origin import Origin
 from rigs.receiver import Answer, Receiver, Request, status
@@ -50,10 +52,30 @@ def configure(desk: Desk, rule: str = "pipa", more: str = "", extra: str = "") -
     desk.configure(rule, channels=f"  chat: {chat}\n{extra}")
 
 
-def publish(desk: Desk, *titles: str) -> None:
-    for title in titles:
-        desk.publish(title)
-        desk.pass_time(6 * M, every=3 * M)
+def play(desk: Desk, *steps: str | timedelta | Answer) -> list[tuple[str, str]]:
+    """Articles that are published, minutes apart; what the service answers next; time that passes.
+    What has become of the deliveries then, as kind and state."""
+    found: list[tuple[str, str]] = []
+
+    async def all_of_it(parts: Engine) -> None:
+        for step in steps:
+            match step:
+                case str():
+                    desk.publish(step)
+                    await work_for(parts, desk.clock, 6 * M, 6 * M)
+                case timedelta():
+                    await work_for(parts, desk.clock, step, step / 4)
+                case _:
+                    desk.receiver.script(step)
+        rows = sorted(parts.store.deliveries(100), key=lambda row: row.id)
+        found.extend((row.kind, row.state) for row in rows)
+
+    desk.run(all_of_it)
+    return found
+
+
+def plain(body: Any) -> str:
+    return re.sub(r"</?b>", "", body["text"])
 
 
 def asks(bodies: list[Any]) -> list[int | None]:
@@ -61,79 +83,56 @@ def asks(bodies: list[Any]) -> list[int | None]:
     return [body.get("reply_parameters", {}).get("message_id") for body in bodies]
 
 
-def states(desk: Desk) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-
-    async def look(parts: Engine) -> None:
-        rows = sorted(parts.store.deliveries(100), key=lambda row: row.id)
-        found.extend((row.kind, row.state) for row in rows)
-
-    desk.run(look)
-    return found
-
-
 def test_more_of_a_story_answers_its_first_alert_at_once_and_rings_no_more(desk: Desk) -> None:
     configure(desk)
-    publish(desk, *TITLES)
+    play(desk, *TITLES)
     first, second, third = desk.new()
     assert asks([first, second, third]) == [None, 1, 1]
     assert not first["disable_notification"]
     assert second["disable_notification"]
     assert third["disable_notification"]
     assert second["text"].startswith("more in T: ")
-    desk.pass_time(30 * H, every=5 * H)
+    play(desk, 30 * H)  # after a restart
     assert desk.new() == []  # nothing is left to sum up
 
 
 def test_what_cannot_be_put_under_the_first_alert_is_summed_up(desk: Desk) -> None:
     configure(desk)
-    publish(desk, TITLES[0])
-    desk.receiver.script(GONE)
-    publish(desk, *TITLES[1:])
-    assert len(desk.new()) == 1  # and the third was not even tried
-    assert len(desk.receiver.requests) == 2
-    assert states(desk) == [("hit", "sent"), ("hit", "folded"), ("digest", "held")]
-    desk.pass_time(30 * H, every=5 * H)
+    states = play(desk, TITLES[0], GONE, *TITLES[1:])
+    assert len(desk.new()) == 1
+    assert len(desk.receiver.requests) == 2  # the third was not even tried
+    assert states == [("hit", "sent"), ("hit", "folded"), ("digest", "held")]
+    play(desk, 30 * H)
     [summary] = desk.new()
     assert "2 " in summary["text"]
-    assert all(
-        title in summary["text"].replace("<b>", "").replace("</b>", "") for title in TITLES[1:]
-    )
+    assert all(title in plain(summary) for title in TITLES[1:])
 
 
 def test_an_alert_that_is_not_sent_yet_is_followed_by_a_summary(desk: Desk) -> None:
     configure(desk)
-    desk.receiver.script(status(500), status(500))
-    publish(desk, TITLES[0])
-    desk.publish(TITLES[1])
-    desk.pass_time(3 * M, every=3 * M)
-    assert ("digest", "held") in states(desk)
-    desk.pass_time(30 * H, every=5 * H)
+    states = play(desk, status(500), status(500), *TITLES[:2])
+    assert ("digest", "held") in states
+    play(desk, 30 * H)
     bodies = desk.new()
     assert asks(bodies) == [None, None]
-    assert TITLES[1] in bodies[1]["text"].replace("<b>", "").replace("</b>", "")
+    assert TITLES[1] in plain(bodies[1])
 
 
 def test_a_follow_up_that_goes_on_failing_joins_the_summary_and_no_fallback(desk: Desk) -> None:
     spare = f"  spare: {{type: webhook, url: '{desk.receiver.url}', repeat: story}}\n"
     configure(desk, "{match: pipa, send: [chat]}", ", fallback: spare", spare)
-    publish(desk, TITLES[0])
-    desk.new()
-    desk.receiver.script(status(500), status(502), status(500))
-    desk.publish(TITLES[1])
-    desk.pass_time(2 * H, every=5 * M)
-    assert desk.new() == []
-    assert states(desk)[1:] == [("hit", "folded"), ("digest", "held")]
-    desk.pass_time(30 * H, every=5 * H)
+    failing = (status(500), status(502), status(500))
+    states = play(desk, TITLES[0], *failing, TITLES[1], 2 * H)
+    assert len(desk.new()) == 1
+    assert states[1:] == [("hit", "folded"), ("digest", "held")]
+    play(desk, 30 * H)
     [summary] = desk.new()
-    assert TITLES[1] in summary["text"].replace("<b>", "").replace("</b>", "")
+    assert TITLES[1] in plain(summary)
 
 
 def test_a_follow_up_that_was_taken_but_not_confirmed_is_sent_again_as_it_was(desk: Desk) -> None:
     configure(desk)
-    publish(desk, TITLES[0])
-    desk.receiver.script(Answer(hang_up="before"))
-    publish(desk, TITLES[1])
+    play(desk, TITLES[0], Answer(hang_up="before"), TITLES[1], 12 * M)
     _, second, repeat = desk.new()
     assert second == repeat
 
@@ -144,14 +143,13 @@ def test_a_follow_up_that_was_taken_but_not_confirmed_is_sent_again_as_it_was(de
 )
 def test_patience_holds_for_follow_ups_too(desk: Desk, manner: str) -> None:
     configure(desk, f"{{match: pipa, {manner}}}")
-    publish(desk, *TITLES[:2])
+    assert ("digest", "held") in play(desk, *TITLES[:2])
     assert asks(desk.new()) == [None]
-    assert ("digest", "held") in states(desk)
 
 
 def test_a_follow_up_uses_up_nothing_of_a_throttle(desk: Desk) -> None:
     configure(desk, "{match: pipa, throttle: {max: 2, per: 12h}}")
-    publish(desk, *TITLES, "Oil price falls in Jakarta over pipa strike")
+    play(desk, *TITLES, "Oil price falls in Jakarta over pipa strike")
     assert asks(desk.new()) == [None, 1, 1, None]
 
 
@@ -159,7 +157,7 @@ def test_discords_first_message_is_edited_with_what_is_known_by_then(desk: Desk)
     desk.receiver.default = status(200, '{"id": "998877"}')
     url = f"{desk.receiver.origin}/api/webhooks/1/secret"
     desk.configure("pipa", channels=f"  chat: {{type: discord, url: '{url}'}}\n")
-    publish(desk, *TITLES[:2])
+    play(desk, *TITLES[:2])
     _, edit = desk.receiver.requests
     assert (edit.method, edit.target) == ("PATCH", "/api/webhooks/1/secret/messages/998877")
     assert "1 more article" in json.dumps(edit.json)
