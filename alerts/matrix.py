@@ -90,6 +90,8 @@ class Matrix:
             FirstGone: the room does not have the first notice, or it may begin no thread.
             TemporaryFailure, PermanentFailure: as `send`.
         """
+        if not first.ref.startswith("$"):
+            raise FirstGone("the first alert was not told in Matrix")
         reply = await self._put(alert.id, _in_thread(alert, first))
         if reply.status == 400:
             said = cut(clean(str(reply.told.get("error", ""))), 160)

@@ -82,6 +82,8 @@ class App:
             FirstGone: the message or its channel is not there any more.
             TemporaryFailure, PermanentFailure: as Slack answers.
         """
+        if not _REF.fullmatch(ref):
+            raise FirstGone("the first alert was not told by this app")
         channel, _, ts = ref.partition("/")
         reply = await self._post({**body, "channel": channel, "thread_ts": ts})
         if _error(reply) in _NO_THREAD:
@@ -115,6 +117,7 @@ class App:
 
 
 _LATER = timedelta(seconds=30)
+_REF = re.compile(r"[A-Z0-9]{2,20}/\d{1,20}\.\d{1,10}", re.ASCII)
 
 
 def _error(reply: Reply) -> str:
@@ -131,4 +134,4 @@ def _ref(reply: Reply) -> str:
     if not isinstance(channel, str) or not isinstance(ts, str):
         return ""
     ref = f"{channel}/{ts}"
-    return ref if re.fullmatch(r"[A-Z0-9]{2,20}/\d{1,20}\.\d{1,10}", ref, re.ASCII) else ""
+    return ref if _REF.fullmatch(ref) else ""

@@ -128,6 +128,8 @@ class Telegram:
             FirstGone: the message was deleted, or the chat is another.
             TemporaryFailure, PermanentFailure: as `send`.
         """
+        if not re.fullmatch(r"-?\d{1,20}/\d{1,20}", first.ref, re.ASCII):
+            raise FirstGone("the first alert was not told in Telegram")
         chat, _, message = first.ref.rpartition("/")
         reply_to = {"message_id": int(message), "allow_sending_without_reply": False}
         said, entry = follow_up_of(alert, first.alert)

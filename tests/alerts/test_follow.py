@@ -242,6 +242,16 @@ def test_a_request_for_silence_counts_for_follow_ups_too(kind: str, receiver: Re
     assert failure.value.retry_at == NOW + timedelta(seconds=90)
 
 
+@pytest.mark.parametrize("kind", CHATS)
+def test_what_was_told_by_a_channel_of_another_kind_cannot_be_followed(
+    kind: str, receiver: Receiver
+) -> None:
+    receiver.default = status(200, ACCEPTS[kind])
+    with pytest.raises(FirstGone):
+        tell(kind, settings_of(kind, receiver), more(), ref="<0199-delivery-1@example.org>")
+    assert len(receiver.requests) == 1
+
+
 def test_another_webhook_cannot_edit_the_message(receiver: Receiver) -> None:
     receiver.default = status(200, ACCEPTS["discord"])
     with pytest.raises(FirstGone, match="another webhook wrote"):
