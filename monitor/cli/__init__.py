@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from inspect import getdoc
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
 COMMANDS = {
     "run": "Watch: poll, match, store and send until told to stop. systemd runs this.",
@@ -52,7 +53,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run one command line and exit with its code (see `monitor.cli.common` for the codes)."""
     words = _config_after_name(list(sys.argv[1:] if argv is None else argv))
     words = _subcommand_after_name(words)
-    _app(words)(args=words, prog_name="wirewatch")
+    command = get_command(_app(words))
+    _name_no_values_of_flags(command, typer.Context(command, **command.context_settings))
+    command(args=words, prog_name="wirewatch")
+
+
+def _name_no_values_of_flags(command: Any, context: typer.Context) -> None:
+    """Help says ``--json``, not ``--json <bool>``: whoever reads that writes ``--json true``."""
+    for option in (*command.params, command.get_help_option(context)):
+        if getattr(option, "is_flag", False):
+            option.metavar = ""
+    for known in getattr(command, "commands", {}).values():
+        _name_no_values_of_flags(known, typer.Context(known, parent=context))
 
 
 def _app(words: Sequence[str]) -> typer.Typer:

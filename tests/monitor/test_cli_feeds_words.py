@@ -46,3 +46,11 @@ def test_each_subcommand_is_a_module_with_help_of_its_own() -> None:
         done = run_here(["feeds", word, "--help"])
         assert done.code == 0
         assert f"Usage: wirewatch feeds {word}" in done.out
+
+
+@pytest.mark.parametrize("words", [("feeds", "add"), ("deliveries", "retry"), ("mute",), ()])
+def test_help_asks_no_value_of_a_flag(words: tuple[str, ...]) -> None:
+    out = run_here([*words, "--help"]).out
+    assert "--help" in out
+    assert "<bool>" not in out
+    assert "<path>" in out  # what takes a value still says which
