@@ -230,11 +230,15 @@ class Engine:
 
     async def _mind_the_clock(self) -> None:
         now, counted = self.clock(), self._steady()
-        ahead = now - self._latest - timedelta(seconds=counted - self._counted)
+        expected = self._latest + timedelta(seconds=counted - self._counted)
+        ahead, recorded = now - expected, self.poller.recorded()
         if now < self._latest - _CLOCK_SLACK:
             await self._follow_clock_back()
         elif ahead > _CLOCK_SLACK:
-            moved = await self.writer(self.store.follow_clock_on, now, ahead)
+            # What ended before anybody noticed was recorded by the new time.
+            settled = {feed for feed, at in recorded.items() if at > expected + _CLOCK_SLACK}
+            hold = LEASE + self.config.host_pause
+            moved = await self.writer(self.store.follow_clock_on, now, ahead, hold, settled)
             outcome("WARNING", "clock", outcome="stepped_on", by=str(ahead), moved=moved)
         self._latest, self._counted = now, counted
 

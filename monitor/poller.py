@@ -141,6 +141,10 @@ class Poller:
         """How many polls are under way, or about to be."""
         return len(self._running) + (self._refilling is not None)
 
+    def recorded(self) -> dict[str, datetime]:
+        """By feed id, what the clock said at each T1 since this was asked last."""
+        return self._recorder.recorded()
+
     @property
     def full(self) -> bool:
         """Every place is taken: no claim is to be expected."""

@@ -48,6 +48,12 @@ class Recorder:
         self._watch = watch
         self._ended: list[tuple[Poll, asyncio.Future[Recorded]]] = []
         self._task: asyncio.Task[None] | None = None
+        self._recorded: dict[str, datetime] = {}
+
+    def recorded(self) -> dict[str, datetime]:
+        """By feed id, what the clock said at each T1 since this was asked last."""
+        recorded, self._recorded = self._recorded, {}
+        return recorded
 
     async def __call__(self, poll: Poll) -> Recorded:
         """Commit one poll.
@@ -119,6 +125,7 @@ class Recorder:
         free_at = now + watch.pause(row.host)
         if feeds is None:
             return self._let_go(poll, free_at)
+        self._recorded[row.id] = now
         poll = replace(poll, feeds=feeds, host_free_at=free_at)
         done = record(self._store, poll, watch.config, now)
         _log(row.name, poll, done)
@@ -141,6 +148,7 @@ class Recorder:
                 free_at = now + watch.pause(poll.row.host)
                 ours = replace(poll, feeds=feeds, host_free_at=free_at)
                 settled[at] = after_unchanged(ours, answer, now)
+                self._recorded[poll.row.id] = now
         with self._store.transaction():
             settle_all(self._store, list(settled.values()), watch.config, now)
             done = [

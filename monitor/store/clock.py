@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -19,6 +19,8 @@ from monitor.store.base import (
 from monitor.tables import UtcDateTime
 
 _EVER = datetime(1, 1, 2, tzinfo=UTC)
+_SLACK = timedelta(seconds=1)
+_HOUR = timedelta(hours=1)
 _PAST = (
     feeds.c.last_good_at,
     feeds.c.last_new_at,
@@ -58,11 +60,7 @@ class ClockQuestions(Questions):
         than promised. A host is held for ``longest_hold`` at most. Says how many feeds and
         deliveries were moved."""
         with self.transaction():
-            self._run(
-                sa.update(hosts)
-                .where(hosts.c.free_at > now + longest_hold)
-                .values(free_at=now + longest_hold)
-            )
+            self._free_by(now + longest_hold)
             self._blocks_moved(now)
             silences = self._silences_moved(now)
             moved = self._feeds_moved(now) + self._deliveries_moved(now)
@@ -81,16 +79,26 @@ class ClockQuestions(Questions):
         never_asked = feeds.c.last_request_at.is_(None), feeds.c.next_poll_at > now
         self._run(sa.update(feeds).where(*never_asked).values(next_poll_at=now))
 
-    def follow_clock_on(self, now: datetime, by: timedelta) -> int:
+    def follow_clock_on(
+        self,
+        now: datetime,
+        by: timedelta,
+        longest_hold: timedelta = _HOUR,
+        settled: Collection[str] = (),
+    ) -> int:
         """The clock was set on ``by`` so much: polls that were still to come, and the silence of
         hosts, come as much later, since no publisher saw that time pass; nor was any feed silent or
-        broken so much longer. Says how many feeds were moved. Alerts only come earlier."""
+        broken so much longer. ``settled``: ids of feeds whose next poll counts from the new time
+        already. Says how many feeds were moved. Alerts only come earlier."""
         with self.transaction():
             times = (feeds.c.next_poll_at, feeds.c.not_before, feeds.c.claimed_until)
-            moved = self._moved_on(feeds.c.id, times, now - by, by)
+            moved = self._moved_on(feeds.c.id, times, (now - by, NEVER - by), by, settled)
             self._delays_kept(now, by)
-            self._moved_on(hosts.c.host, (hosts.c.free_at, hosts.c.blocked_until), now - by, by)
-            self._moved_on(feeds.c.id, (feeds.c.last_request_at, *_PAST), _EVER, by)
+            silences = hosts.c.free_at, hosts.c.blocked_until
+            self._moved_on(hosts.c.host, silences, (now - by, NEVER - by), by)
+            self._free_by(now + longest_hold)
+            since = feeds.c.last_request_at, *_PAST
+            self._moved_on(feeds.c.id, since, (_EVER, now - by + _SLACK), by)
             return moved
 
     def _delays_kept(self, now: datetime, by: timedelta) -> None:
@@ -104,19 +112,25 @@ class ClockQuestions(Questions):
             [{"row": row.id, "retry_from": min(row.retry_from + by, now)} for row in rows],
         )
 
+    def _free_by(self, latest: datetime) -> None:
+        """No host is held for longer than a poll may take."""
+        self._run(sa.update(hosts).where(hosts.c.free_at > latest).values(free_at=latest))
+
     def _moved_on(
         self,
         key: sa.ColumnElement[str],
         times: Sequence[sa.ColumnElement[datetime]],
-        after: datetime,
+        between: tuple[datetime, datetime],
         by: timedelta,
+        but: Collection[str] = (),
     ) -> int:
-        """Times later than ``after`` are put off ``by`` so much, row by row: databases count time
+        """Times ``between`` these two are put off ``by`` so much, row by row: databases count time
         in different ways. How many rows the first of them moved."""
+        after, before = between
         counts = []
         for column in times:
-            question = sa.select(key, column).where(column > after, column < NEVER - by)
-            rows = self._run(question).all()
+            question = sa.select(key, column).where(column > after, column < before)
+            rows = [row for row in self._run(question) if row[0] not in but]
             self._run(
                 sa.update(column.table).where(key == sa.bindparam("row")),
                 [{"row": row[0], column.name: row[1] + by} for row in rows],

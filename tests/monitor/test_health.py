@@ -180,14 +180,14 @@ def test_a11_a_clock_that_is_set_on_brings_no_poll_forward(book: Feedbook) -> No
     book.poll(window("a"), hints=ServerHints(2 * H))
     book.store.block_host("one.example", START + 3 * H)
     before = book.row()
-    moved = book.store.follow_clock_on(START + 10 * M + 365 * D, 365 * D)
+    moved = book.store.follow_clock_on(START + 10 * M + 365 * D, 365 * D, H)
     row = book.row()
     assert moved == 1
     for name in ("next_poll_at", "not_before", "last_request_at"):
         assert getattr(row, name) == getattr(before, name) + 365 * D
     assert book.store.blocked_hosts(START) == {"one.example": START + 365 * D + 3 * H}
     book.poll(FetchFailed("gone", "answered 410 Gone", 410))
-    book.store.follow_clock_on(START, 365 * D)
+    book.store.follow_clock_on(START, 365 * D, H)
     assert book.row().next_poll_at == NEVER
 
 
@@ -213,7 +213,7 @@ def test_a_clock_that_is_set_on_a_year_makes_no_feed_silent_or_broken_for_a_year
 ) -> None:
     book.poll(window("a"))
     dated(book, START)
-    book.store.follow_clock_on(START + 365 * D, 365 * D)
+    book.store.follow_clock_on(START + 365 * D, 365 * D, H)
     row = book.row()
     assert {getattr(row, name) for name in DATED} == {START + 365 * D}
 

@@ -280,6 +280,36 @@ def test_a11_a_wall_clock_that_is_set_on_an_hour_brings_no_poll_forward(site: Si
     run(main)
 
 
+def test_a_poll_that_ends_before_a_step_of_the_clock_is_noticed_is_not_put_off_by_it(
+    site: Site,
+) -> None:
+    """A11: else that feed, and its host, would be silent for the year that nobody saw pass."""
+    steady = START.timestamp()
+
+    def later(_: Request) -> Reply:
+        site.clock.step(365 * D)
+        return Reply(body=rss("a"), headers={"ETag": '"1"'})
+
+    site.origin.serve("/one", later)
+
+    async def main() -> None:
+        config = load(site.folder)
+        async with engine(config, Redactor(), site.clock, lambda: steady) as parts:
+            await work(parts)
+            await work(parts)
+            row = await site.row(parts)
+            assert row.next_poll_at <= site.clock.now + 11 * M
+            assert row.last_good_at == site.clock.now
+            site.origin.serve("/one", Page(rss("a"), etag='"1"'))
+            site.clock.step(11 * M)
+            nonlocal steady
+            steady += 660
+            await work(parts)
+            assert len(site.asked()) == 2
+
+    run(main)
+
+
 def older(origin: Origin, path: str) -> str:
     return f"<atom:link rel='prev-archive' href='{origin.url(path)}'/>"
 
