@@ -89,7 +89,10 @@ class Row:
 class _Host:
     open: int = 0
     ended: datetime = START - DAY
-    hop: bool = False
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
 
 
 class Scoreboard:
@@ -101,6 +104,7 @@ class Scoreboard:
         self._by_url = {url: row for row in self.rows.values() for url in row.site.answers}
         self._hosts: dict[str, _Host] = {}
         self._hops: Counter[str] = Counter()
+        self._stays: Counter[str] = Counter()
         self._pause = pause
         self._set_back: datetime | None = None
 
@@ -123,18 +127,20 @@ class Scoreboard:
         row.count["stray"] += method != "GET"
         hop = self._hops[ask.url] > 0
         self._hops[ask.url] -= hop
-        self._mind_host(row, ask, hop=hop)
+        stays = self._stays[ask.url] > 0
+        self._stays[ask.url] -= stays
+        self._mind_host(row, ask, stays=stays)
         if not hop:
             self._mind_time(row, ask)
         self._mind_headers(row, ask)
         self._mind_conditions(row, ask)
 
-    def _mind_host(self, row: Row, ask: Ask, *, hop: bool) -> None:
-        host = self._hosts.setdefault(urlsplit(ask.url).hostname or "", _Host())
+    def _mind_host(self, row: Row, ask: Ask, *, stays: bool) -> None:
+        """``stays``: a redirect within the host led here, which is followed at once."""
+        host = self._hosts.setdefault(_host(ask.url), _Host())
         row.count["parallel"] += host.open > 0
-        hops = hop or host.hop
-        row.count["rushed"] += not hops and not host.open and ask.at - host.ended < self._pause
-        host.open, host.hop = host.open + 1, hop
+        row.count["rushed"] += not stays and not host.open and ask.at - host.ended < self._pause
+        host.open += 1
 
     def _mind_time(self, row: Row, ask: Ask) -> None:
         at, last = ask.at, row.last_poll
@@ -204,11 +210,13 @@ class Scoreboard:
             case 304:
                 self._same(row, ask, reply)
             case 301 | 302 | 303 | 307 | 308:
-                self._hops[str(reply.headers["Location"])] += 1
+                target = str(reply.headers["Location"])
+                self._hops[target] += 1
+                self._stays[target] += _host(target) == _host(ask.url)
 
     def left(self, ask: Ask) -> None:
         """The client hung up, or has its answer."""
-        host = self._hosts[urlsplit(ask.url).hostname or ""]
+        host = self._hosts[_host(ask.url)]
         host.open, host.ended = host.open - 1, ask.at
 
     def _whole(self, row: Row, ask: Ask, reply: Reply) -> None:
