@@ -10,6 +10,7 @@ from email.utils import format_datetime
 from html import escape
 from pathlib import Path
 
+import pytest
 from rigs.clockwork import Clock, work
 from rigs.command import run_here
 from rigs.history import Article
@@ -21,6 +22,8 @@ from monitor.daemon import Engine, engine
 from monitor.database import open_engine
 from monitor.logs import Redactor
 from monitor.store import Store
+
+pytestmark = pytest.mark.usefixtures("parsing_here")
 
 H = timedelta(hours=1)
 DAY = timedelta(days=1)

@@ -16,6 +16,8 @@ from rigs.mailbox import Mailbox
 from rigs.origin import Origin
 from rigs.receiver import Answer, Receiver, Request, status
 
+pytestmark = pytest.mark.usefixtures("parsing_here")
+
 GOOD = 30
 POISON = "pipa POISON \u202e\u2028 &lt;script&gt; @everyone &lt;!channel&gt;"
 SECRET = "5ecret-of-"

@@ -220,7 +220,6 @@ def test_a_crash_at_any_boundary_costs_at_most_a_repeat_under_the_same_id(
                 assert not await world.live(Fuse())
                 news.check()
         await world.close()
-        assert died_at == set(whole.passed)
         return died_at
 
     assert asyncio.run(scenario()) >= EVERYWHERE

@@ -6,11 +6,14 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from rigs.archive import NOW, Archive
 from rigs.command import Done, run_here
 from rigs.desk import Desk
 from rigs.origin import Origin
 from rigs.receiver import Receiver, status
+
+pytestmark = pytest.mark.usefixtures("parsing_here")
 
 
 def buried(folder: Path) -> Archive:

@@ -22,6 +22,8 @@ from monitor.config import RetryConfig
 from monitor.deliverer import Limit
 from monitor.store import Store
 
+pytestmark = pytest.mark.usefixtures("parsing_here")
+
 H = timedelta(hours=1)
 
 LATE = "too old: it has waited for 3d19h, and this channel tries for no longer"

@@ -7,12 +7,15 @@ from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
+import pytest
 from rigs.clockwork import Clock, work
 from rigs.origin import Origin, Reply
 
 from monitor.config import load
 from monitor.daemon import engine
 from monitor.logs import Redactor
+
+pytestmark = pytest.mark.usefixtures("parsing_here")
 
 HOUR = timedelta(hours=1)
 OLD = tuple(f"<item><guid>g{n}</guid><title>gas {n}</title></item>" for n in range(6))

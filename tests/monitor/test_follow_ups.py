@@ -17,6 +17,8 @@ from rigs.receiver import Answer, Receiver, Request, status
 
 from monitor.daemon import Engine
 
+pytestmark = pytest.mark.usefixtures("parsing_here")
+
 M = timedelta(minutes=1)
 H = timedelta(hours=1)
 TITLES = (

@@ -17,6 +17,8 @@ from rigs.receiver import Receiver
 
 from monitor.daemon import Engine
 
+pytestmark = pytest.mark.usefixtures("parsing_here")
+
 S = timedelta(seconds=1)
 M = timedelta(minutes=1)
 H = timedelta(hours=1)

@@ -27,7 +27,9 @@ from monitor.database import prepare
 from monitor.ids import new_id
 from monitor.mutes import ActiveMute
 
-EXAMPLES = int(os.environ.get("WIREWATCH_EXAMPLES", "8"))
+pytestmark = pytest.mark.usefixtures("parsing_here")
+
+EXAMPLES = int(os.environ.get("WIREWATCH_EXAMPLES", "5"))
 STEPS = int(os.environ.get("WIREWATCH_STEPS", "30"))
 CHANNELS = {"hook": False, "room": True, "board": False, "spare": False}
 KINDS: dict[str, dict[str, str]] = {

@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -27,6 +28,8 @@ from monitor.mutes import ActiveMute
 from monitor.store import Store
 from monitor.store.base import deliveries, delivery_hits, hits, stories
 from monitor.store.gathering import WAITING
+
+pytestmark = pytest.mark.usefixtures("parsing_here")
 
 EXAMPLES = int(os.environ.get("WIREWATCH_EXAMPLES", "4"))
 H = timedelta(hours=1)

@@ -21,6 +21,8 @@ from monitor.config import load
 from monitor.daemon import Engine, engine
 from monitor.logs import Redactor
 
+pytestmark = pytest.mark.usefixtures("parsing_here")
+
 M = timedelta(minutes=1)
 H = timedelta(hours=1)
 

@@ -12,6 +12,8 @@ from monitor.config import load
 from monitor.daemon import Daemon, engine
 from monitor.logs import Redactor
 
+pytestmark = pytest.mark.usefixtures("parsing_here")
+
 CONFIG = """\
 contact: desk@example.org
 rules:

@@ -20,6 +20,8 @@ from rigs.receiver import Receiver
 from monitor.item import Item
 from monitor.stories import Member, Sketch, StoryBook, same_news, sketch_of
 
+pytestmark = pytest.mark.usefixtures("parsing_here")
+
 H = timedelta(hours=1)
 M = timedelta(minutes=1)
 WIRE = " ".join(f"word{number} of the report" for number in range(80))

@@ -23,7 +23,7 @@ from rules.parser import parse
 from rules.regex import RegexSet
 from rules.text import Text
 
-PAIRS = int(os.environ.get("WIREWATCH_PAIRS", "1500"))
+PAIRS = int(os.environ.get("WIREWATCH_PAIRS", "1000"))
 NEWS = int(os.environ.get("WIREWATCH_NEWS_RULES", "600"))
 RULES = 20  # of one rule set, so that many pairs come of one example
 
