@@ -403,7 +403,7 @@ class Deliverer:
             tell(self._store, config, now, "channel_stopped", name, message)
         if self._fold(delivery, failure.reason, now):
             return
-        self._bury(delivery, failure.reason, config, now)
+        self._bury(delivery, failure.reason, config, now, told=failure.disables)
 
     def _fold(self, delivery: ClaimedDelivery, reason: str, now: datetime) -> bool:
         """Let the story's summary tell what a follow-up cannot. False for what is none."""
@@ -434,14 +434,16 @@ class Deliverer:
         now: datetime,
         *,
         late: bool = False,
+        told: bool = False,
     ) -> None:
-        """A dead letter here; its fallback tells it, unless it is too ``late`` for anybody."""
+        """A dead letter here; its fallback tells it, unless it is too ``late`` for anybody.
+        ``told``: that its channel stopped, and how both are mended, is an event already."""
         if not late and delivery.kind != "event" and self._hand_over(delivery, reason, config, now):
             return
         if not self._store.settle_dead(delivery, reason):
             return  # another attempt has had, or will have, the last word
         _log("ERROR", delivery, "dead", error=reason)
-        if delivery.kind == "event":  # an event about an event would never end
+        if told or delivery.kind == "event":  # an event about an event would never end
             return
         name = delivery.channel
         if self._store.was_told("delivery_dead", name, now - _QUIET, now):

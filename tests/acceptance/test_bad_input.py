@@ -402,7 +402,6 @@ def test_the_operators_hear_of_a_channel_that_is_stopped_and_of_dead_letters(
     told = [request.json["data"] for request in mended.ops.requests]
     assert sorted({(event["event"], event["subject"]) for event in told}) == [
         ("channel_stopped", "is-gone"),
-        ("delivery_dead", "is-gone"),
         ("delivery_dead", "mail-550"),
     ]
     (stopped,) = (event["message"] for event in told if event["event"] == "channel_stopped")
