@@ -62,7 +62,7 @@ def fold(store: Store, delivery_id: str, channel: str, alert: str, now: datetime
         return False
     hit = read.body
     held_by = f"story:{hit.story.id}"
-    row = store.waiting_digest(hit.rule.name, channel, held_by)
+    row = store.waiting_digest(hit.rule.name, channel, held_by, now)
     until = now + CLOSES_AFTER
     digest = digest_delivery(
         hit.rule,

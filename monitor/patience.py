@@ -171,7 +171,7 @@ class _Sorter:
             self._hold(reason, hits)
 
     def _hold(self, reason: _Reason, hits: Sequence[alerts.Hit]) -> None:
-        row = self._store.waiting_digest(self._rule.name, self._channel, reason.held_by)
+        row = self._store.waiting_digest(self._rule.name, self._channel, reason.held_by, self._now)
         delivery = digest_delivery(
             self._rule,
             self._channel,

@@ -26,8 +26,11 @@ _IN_FORCE = (
 class WaitingQuestions(Questions):
     """Digests, windows and mutes."""
 
-    def waiting_digest(self, rule: str, channel: str, held_by: str) -> Row[Any] | None:
-        """The digest that hits of a rule for a channel, held for this, are to join."""
+    def waiting_digest(
+        self, rule: str, channel: str, held_by: str, now: datetime
+    ) -> Row[Any] | None:
+        """The digest that hits of a rule for a channel, held for this, are to join. None that is
+        due already: it would be put off for as long as its channel is stopped or busy."""
         row: Row[Any] | None = self._run(
             sa.select(deliveries)
             .where(
@@ -35,6 +38,7 @@ class WaitingQuestions(Questions):
                 deliveries.c.rule == rule,
                 deliveries.c.channel == channel,
                 deliveries.c.held_by == held_by,
+                deliveries.c.due_at > now,
             )
             .limit(1)
         ).first()

@@ -290,6 +290,20 @@ def test_a_block_is_never_shortened(store: Store) -> None:
     assert store.channels()[0].blocked_until == NOW + 60 * S
 
 
+def test_a_digest_that_is_due_already_is_not_put_off_by_what_comes_later(store: Store) -> None:
+    """A throttle's digest for a channel that is stopped or busy waited for one window more with
+    each hit, without end."""
+    digest = NewDelivery(
+        "one", "desk", "digest", "{}", "", rule="xi", held_until=NOW + S, held_by="throttle"
+    )
+    with store.transaction():
+        store.queue([digest], NOW)
+        before = store.waiting_digest("xi", "desk", "throttle", NOW)
+        assert before is not None
+        assert before.id == "one"
+        assert store.waiting_digest("xi", "desk", "throttle", NOW + S) is None
+
+
 def test_dead_letters_are_revived_with_the_id_they_had(store: Store) -> None:
     queue(store, "one", "two")
     for delivery in claim_deliveries(store, NOW):
