@@ -25,6 +25,8 @@ from monitor.store.base import (
 )
 
 _LONGEST_ANSWER = 500
+_TOLD_INSTEAD = "%; told by '{}' instead"
+"""How the cause of a dead letter ends that a fallback tells, as SQL's LIKE reads it."""
 _CHUNK = 200  # deliveries handed over in one transaction
 _BEHIND = timedelta(seconds=3)
 """A channel whose oldest alert has been due for so long does not keep up: half of its places go to
@@ -335,7 +337,7 @@ class DeliveryQuestions(Questions):
                     state="dead",
                     due_at=None,
                     claimed_by=None,
-                    answer=f"{why}; told by '{to}' instead",
+                    answer=why + _TOLD_INSTEAD.format(to).removeprefix("%"),
                 )
             )
             self._tell_there(row, to, now, less)
@@ -424,7 +426,8 @@ class DeliveryQuestions(Questions):
         return buried
 
     def dead_letters(self, ids: Collection[str] = (), channel: str | None = None) -> list[Row[Any]]:
-        """Dead letters, as id and channel: these, a channel's, or all."""
+        """Dead letters, as id and channel: these, or a channel's or all but for those that a
+        fallback tells instead, which nobody is to be told twice."""
         question = sa.select(deliveries.c.id, deliveries.c.channel).where(
             deliveries.c.state == "dead"
         )
@@ -432,6 +435,8 @@ class DeliveryQuestions(Questions):
             question = question.where(deliveries.c.channel == channel)
         if ids:
             question = question.where(deliveries.c.id.in_(list(ids)))
+        else:
+            question = question.where(deliveries.c.answer.not_like(_TOLD_INSTEAD.format("%")))
         with self.transaction():
             return list(self._run(question))
 

@@ -145,11 +145,14 @@ def test_what_a_channel_cannot_tell_is_told_by_its_fallback(tmp_path: Path) -> N
     async def main() -> None:
         async with outbox(tmp_path, desk=desk, spare=spare) as box:
             with_fallback(box, "desk", "spare")
-            box.queue("desk")
+            [id_] = box.queue("desk")
             await box.round()
             await box.round()
             assert box.states("desk") == [("dead", 1, "404: gone; told by 'spare' instead")]
             assert box.states("spare") == [("sent", 1, "200")]
+            assert box.store.revive(box.clock.now) == []
+            assert box.store.revive(box.clock.now, channel="desk") == []
+            assert box.store.revive(box.clock.now, ids=[id_]) == [id_]
 
     run(main)
 
