@@ -72,8 +72,23 @@ class Channels:
         channel = self.configured.get(name)
         if to == name:
             reader.wrong(node, "a channel cannot be its own fallback", "name another")
+        elif name in self._after(to):
+            reader.wrong(
+                node, f"'{shown(to)}' falls back on '{shown(name)}' itself", "name another"
+            )
         elif channel and to in self.configured:
             self.configured[name] = replace(channel, fallback=to)
+
+    def _after(self, name: str) -> set[str]:
+        """The fallback of a channel, the fallback's own, and so on."""
+        found: set[str] = set()
+        while name in self.configured:
+            to = self.configured[name].fallback
+            if to is None or to in found:
+                break
+            found.add(to)
+            name = to
+        return found
 
     @property
     def only(self) -> tuple[str, ...]:

@@ -179,7 +179,7 @@ def _hold(
 ) -> None:
     """Keep back what a republished window hits, and tell the operator what to type."""
     row, name = poll.row, poll.feeds[0].name
-    waiting = store.held_deliveries(row.id)
+    waiting = [held for held in store.held_deliveries(row.id) if held.due_at > now]
     until = min((held.due_at for held in waiting), default=now + HOLD)
     new, longer = held_digests(outbox, waiting, config, held_by=row.id, until=until, now=now)
     store.queue(new, now)

@@ -455,3 +455,12 @@ def test_a_channel_that_is_not_enabled_is_warned_of_where_it_is_named(etc: Confi
         "rules: {x: {match: x, send: a}}\n"
     )
     assert etc.warnings() == ["wirewatch.yaml:4:29: channel 'a' is not enabled"]
+
+
+def test_fallbacks_that_go_round_in_a_circle_are_told(etc: Configured) -> None:
+    """Two channels that are both down would hand an event to and fro for ever."""
+    channels = "".join(
+        f"  {name}: {{type: console, fallback: {to}}}\n" for name, to in ("ab", "bc", "ca")
+    )
+    etc.write(f"contact: d@e.org\nchannels:\n{channels}")
+    assert etc.mistakes() == ["wirewatch.yaml:5:32: 'a' falls back on 'c' itself; name another"]
