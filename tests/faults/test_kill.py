@@ -31,7 +31,7 @@ from rigs.receiver import (
     status,
 )
 
-KILLS = int(os.environ.get("WIREWATCH_KILLS", "20"))
+KILLS = int(os.environ.get("WIREWATCH_KILLS", "10"))
 SEED = int(os.environ.get("WIREWATCH_SEED", "2"))
 ARTICLES = max(200, KILLS)
 FEEDS = 4

@@ -25,7 +25,7 @@ from monitor import daemon
 from monitor.config import load
 from monitor.logs import Redactor
 
-STOPS = int(os.environ.get("WIREWATCH_STOPS", "6"))
+STOPS = int(os.environ.get("WIREWATCH_STOPS", "4"))
 LIMIT = 30.0
 
 

@@ -27,8 +27,8 @@ from monitor.parse_wire import result_from_bytes, result_to_bytes
 
 pytestmark = [pytest.mark.corpus, pytest.mark.xdist_group("corpora")]
 
-MUTATIONS = int(os.environ.get("WIREWATCH_MUTATIONS", "150"))
-CUTS = float(os.environ.get("WIREWATCH_CUTS", "0.05"))
+MUTATIONS = int(os.environ.get("WIREWATCH_MUTATIONS", "80"))
+CUTS = float(os.environ.get("WIREWATCH_CUTS", "0.03"))
 SEED = os.environ.get("WIREWATCH_SEED", "1")
 URL = "https://corpus.example/feed.xml"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

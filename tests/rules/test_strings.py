@@ -18,7 +18,7 @@ import pytest
 from rules.groups import read_groups
 from rules.parser import parse
 
-STRINGS = int(os.environ.get("WIREWATCH_STRINGS", "1000"))
+STRINGS = int(os.environ.get("WIREWATCH_STRINGS", "500"))
 SEED = int(os.environ.get("WIREWATCH_SEED", "1"))
 
 GROUPS = read_groups({"g": ["gas", "@putin"], "putin": ["Putin", "普京", "/x+/"]}).entries
