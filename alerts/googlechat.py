@@ -16,13 +16,12 @@ from alerts import simple_html as html
 from alerts.alert import Alert
 from alerts.channel import PermanentFailure, Receipt, Tools
 from alerts.http import Reply, post_json, settle, silence
-from alerts.message import Entry, Message, small_print, when
+from alerts.message import SIGNS, Entry, Message, about, small_print
 from alerts.settings import ChannelSettings, HttpUrl
 
 LIMIT = 30_000
 """Bytes of a message; Google refuses more than 32,000."""
 
-_SEVERE = {"low": "", "normal": "", "high": "🟠 ", "critical": "🔴 "}
 _RENEW = "make a new webhook in the space (Apps & integrations) and put its address into url"
 
 
@@ -76,7 +75,7 @@ def render(message: Message) -> dict[str, Any]:
 
 
 def _widgets(message: Message, excerpts: int, entries: int) -> list[dict[str, Any]]:
-    sign = _SEVERE[message.severity]
+    sign = SIGNS[message.severity]
     if len(message.entries) == 1 and not message.more:
         return _article(message, message.entries[0], sign, excerpts)
     widgets = [_paragraph(f"{sign}<b>{html.words(message.heading, 300)}</b>")]
@@ -100,8 +99,7 @@ def _article(message: Message, entry: Entry, sign: str, excerpts: int) -> list[d
 
 
 def _about(entry: Entry) -> str:
-    parts = (entry.source, entry.host, when(entry.at), entry.lang)
-    return html.words(" · ".join(part for part in parts if part), 400)
+    return html.words(about(entry), 400)
 
 
 def _paragraph(text: str) -> dict[str, Any]:

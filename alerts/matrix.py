@@ -18,14 +18,13 @@ from alerts import simple_html as html
 from alerts.alert import Alert
 from alerts.channel import First, FirstGone, PermanentFailure, Receipt, Tools
 from alerts.http import Reply, post_json, settle, silence
-from alerts.message import Entry, Message, follow_up_of, small_print, text_of, when
+from alerts.message import SIGNS, Entry, Message, about, follow_up_of, small_print, text_of
 from alerts.plain import plain
 from alerts.settings import ChannelSettings, HttpUrl
 from alerts.text import clean, cut
 
 LIMIT = 65_536
 
-_SEVERE = {"low": "", "normal": "", "high": "🟠 ", "critical": "🔴 "}
 _REFUSALS = {
     "M_UNKNOWN_TOKEN": "the token is no longer valid. Log the bot in again and put its access "
     "token into token",
@@ -150,7 +149,7 @@ def _in_thread(alert: Alert, first: First) -> dict[str, Any]:
 
 
 def _lines(message: Message) -> list[str]:
-    sign = _SEVERE[message.severity]
+    sign = SIGNS[message.severity]
     if len(message.entries) == 1 and not message.more:
         return _article(message, message.entries[0], sign)
     lines = [f"<p>{sign}<strong>{html.words(message.heading, 300)}</strong></p>"]
@@ -174,5 +173,4 @@ def _article(message: Message, entry: Entry, sign: str) -> list[str]:
 
 
 def _about(entry: Entry) -> str:
-    parts = (entry.source, entry.host, when(entry.at), entry.lang)
-    return html.words(" · ".join(part for part in parts if part), 400)
+    return html.words(about(entry), 400)

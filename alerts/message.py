@@ -310,6 +310,16 @@ def names_other_place(text: str, host: str) -> bool:
     )
 
 
+SIGNS = {"low": "", "normal": "", "high": "🟠 ", "critical": "🔴 "}
+"""What stands before a title, by severity, where a chat has no sign of its own for it."""
+
+
+def about(entry: Entry) -> str:
+    """Who says so, where the link leads, when, and in which language: one line."""
+    parts = (entry.source, entry.host, when(entry.at), entry.lang)
+    return " · ".join(part for part in parts if part)
+
+
 def when(at: datetime) -> str:
     """``2026-11-22 19:46 UTC``: the time where a channel cannot show the reader's own."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

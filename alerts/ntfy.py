@@ -15,10 +15,10 @@ from pydantic import AfterValidator, SecretStr
 from alerts.alert import Alert
 from alerts.channel import PermanentFailure, Receipt, Tools
 from alerts.http import origin, post_json, settle, silence
-from alerts.message import Entry, Message, small_print, text_of, when
+from alerts.message import Entry, Message, about, small_print, text_of
 from alerts.plain import inline
 from alerts.settings import ChannelSettings, HttpUrl
-from alerts.text import cut
+from alerts.text import cut, utf8
 
 LIMIT = 4_000
 TITLE = 250
@@ -86,8 +86,8 @@ def render(message: Message) -> dict[str, Any]:
     title = text_of(entry.title) if entry and single else message.heading
     lines = _article(message, entry) if entry and single else _lines(message)
     return {
-        "title": cut(title, TITLE, _bytes),
-        "message": cut("\n".join(lines), LIMIT, _bytes),
+        "title": cut(title, TITLE, utf8),
+        "message": cut("\n".join(lines), LIMIT, utf8),
         "priority": _PRIORITIES[message.severity],
         "tags": _TAGS[message.severity],
         **({"click": entry.link} if entry and single and entry.link else {}),
@@ -96,21 +96,21 @@ def render(message: Message) -> dict[str, Any]:
 
 def _article(message: Message, entry: Entry) -> list[str]:
     return [
-        *(cut(inline(text), 900, _bytes) for text in entry.excerpts[:2]),
+        *(cut(inline(text), 900, utf8) for text in entry.excerpts[:2]),
         _about(entry),
-        cut(small_print(message), 700, _bytes),
+        cut(small_print(message), 700, utf8),
         *([entry.link] if len(entry.link) < 1_000 else []),
     ]
 
 
 def _lines(message: Message) -> list[str]:
     lines = [message.text] if message.text else []
-    small = cut(small_print(message), 400, _bytes)
-    room = LIMIT - 100 - _bytes(small)
+    small = cut(small_print(message), 400, utf8)
+    room = LIMIT - 100 - utf8(small)
     for shown, entry in enumerate(message.entries):
-        line = f"- {cut(text_of(entry.title), 300, _bytes)}\n  {_about(entry)}"
+        line = f"- {cut(text_of(entry.title), 300, utf8)}\n  {_about(entry)}"
         line += f"\n  {entry.link}" if entry.link else ""
-        room -= _bytes(line) + 1
+        room -= utf8(line) + 1
         if room < 0:
             return [*lines, f"and {message.more + len(message.entries) - shown} more", small]
         lines.append(line)
@@ -120,9 +120,4 @@ def _lines(message: Message) -> list[str]:
 
 
 def _about(entry: Entry) -> str:
-    parts = (entry.source, entry.host, when(entry.at), entry.lang)
-    return cut(" · ".join(part for part in parts if part), 400, _bytes)
-
-
-def _bytes(text: str) -> int:
-    return len(text.encode())
+    return cut(about(entry), 400, utf8)

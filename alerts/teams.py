@@ -19,7 +19,7 @@ from pydantic import AfterValidator, SecretStr
 from alerts.alert import Alert
 from alerts.channel import PermanentFailure, Receipt, TemporaryFailure, Tools
 from alerts.http import Reply, origin, post_json, settle, silence
-from alerts.message import Entry, Message, Text, cut_text, small_print, when
+from alerts.message import Entry, Message, Text, about, cut_text, small_print
 from alerts.settings import ChannelSettings, HttpUrl
 from alerts.text import cut
 
@@ -130,7 +130,7 @@ def _blocks(message: Message, title: int, excerpt: int, entries: int) -> list[di
     shown = message.entries[:entries]
     for entry in shown:
         blocks.append(_block([_run("• "), *_title(entry, title)]))
-        blocks.append(_small(_about(entry)))
+        blocks.append(_small(about(entry)))
     left = message.more + len(message.entries) - len(shown)
     if left:
         blocks.append(_small(f"and {left} more"))
@@ -145,7 +145,7 @@ def _article(message: Message, entry: Entry, title: int, excerpt: int) -> list[d
     return [
         _block(heading),
         *quotes,
-        _small(_about(entry)),
+        _small(about(entry)),
         _small(cut(small_print(message), 1_000)),
     ]
 
@@ -190,8 +190,3 @@ def _quote(text: Text) -> dict[str, Any]:
 
 def _small(text: str) -> dict[str, Any]:
     return _block([_run(text, size="small", isSubtle=True)])
-
-
-def _about(entry: Entry) -> str:
-    parts = (entry.source, entry.host, when(entry.at), entry.lang)
-    return " · ".join(part for part in parts if part)

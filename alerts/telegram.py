@@ -17,13 +17,12 @@ from alerts import simple_html as html
 from alerts.alert import Alert
 from alerts.channel import First, FirstGone, PermanentFailure, Receipt, Tools
 from alerts.http import Reply, post_json, settle, silence
-from alerts.message import Entry, Message, follow_up_of, small_print, text_of, when
+from alerts.message import SIGNS, Entry, Message, about, follow_up_of, small_print, text_of
 from alerts.settings import ChannelSettings, HttpUrl
 from alerts.text import cut
 
 LIMIT = 4_096
 
-_SEVERE = {"low": "", "normal": "", "high": "🟠 ", "critical": "🔴 "}
 _NOT_READ = re.compile(r"can't parse entities|message is too long|entities? .* too", re.IGNORECASE)
 _REFUSALS = (
     (
@@ -204,7 +203,7 @@ def _plain(message: Message) -> dict[str, Any]:
 
 
 def _lines(message: Message) -> list[str]:
-    sign = _SEVERE[message.severity]
+    sign = SIGNS[message.severity]
     if len(message.entries) == 1 and not message.more:
         return _article(message, message.entries[0], sign)
     lines = [f"{sign}<b>{html.words(message.heading, 300)}</b>"]
@@ -230,5 +229,4 @@ def _article(message: Message, entry: Entry, sign: str) -> list[str]:
 
 
 def _about(entry: Entry) -> str:
-    parts = (entry.source, entry.host, when(entry.at), entry.lang)
-    return html.words(" · ".join(part for part in parts if part), 300)
+    return html.words(about(entry), 300)

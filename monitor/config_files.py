@@ -109,7 +109,7 @@ def _matching(directory: Path, wild: str) -> list[Path]:
     try:
         files = sorted(directory.glob(wild))
     except (ValueError, NotImplementedError, OSError, RuntimeError):
-        return []
+        return []  # glob's words for a pattern it cannot follow, which then names no file
     return [file for file in files if not file.name.startswith(".")]
 
 

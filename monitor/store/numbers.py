@@ -37,15 +37,6 @@ class NumberQuestions(DeliveryQuestions):
             )
             return self._run(polls).scalar_one(), self._run(sends).scalar_one()
 
-    def next_due(self) -> datetime | None:
-        """When the earliest poll or delivery is due."""
-        with self.transaction():
-            poll = self._run(
-                sa.select(sa.func.min(feeds.c.next_poll_at)).where(feeds.c.active.is_(True))
-            ).scalar()
-            send = self._run(sa.select(sa.func.min(deliveries.c.due_at))).scalar()
-            return min((at for at in (poll, send) if at), default=None)
-
     def pulse(self, now: datetime) -> dict[str, int]:
         """A few counts that stay cheap however long the history: for STATUS."""
         with self.transaction():
